@@ -1,0 +1,1 @@
+"""Talking to platforms: what harpoon wants of one (`service`), and the dialects that give it."""

@@ -1,0 +1,91 @@
+"""What harpoon wants of a platform, in domain words. The dialects in `control/` and `inference/` give it.
+
+Every method raises `errors.PlatformError` and nothing else when the platform does not give a whole, good
+answer; `errors.NotOffered` where the platform lacks the endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from harpoon_cli.domain import (
+    Completion,
+    CompletionRequest,
+    Delta,
+    Lease,
+    LeaseId,
+    LeaseRequest,
+    Pool,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a control plane promises; the life of a lease depends on it.
+
+    leases: it gives leases at all (an endpoint that already exists does not);
+    idempotency_keys: the same key and body twice is one lease; ttl: it ends leases by itself;
+    lists: it can list our leases; metadata: that list carries the metadata we sent.
+    """
+
+    leases: bool = True
+    idempotency_keys: bool = False
+    ttl: bool = False
+    lists: bool = False
+    metadata: bool = False
+
+
+class ControlPlane(Protocol):
+    """Gives and takes leases."""
+
+    @property
+    def features(self) -> Features: ...
+
+    async def pools(self) -> tuple[Pool, ...]:
+        """Every pool, as the platform orders them."""
+
+    async def allocate(self, request: LeaseRequest) -> Lease:
+        """Ask once for a lease. The caller decides about a repeat, by the error's `effect`."""
+
+    async def lease(self, lease_id: LeaseId) -> Lease:
+        """One lease by id; `NoSuchLease` where the platform does not know it."""
+
+    async def leases(self) -> tuple[Lease, ...]:
+        """Every lease the key can see, all pages."""
+
+    async def renew(self, lease_id: LeaseId, ttl_s: int) -> Lease:
+        """Move the end of a lease to ttl_s seconds from now."""
+
+    async def release(self, lease_id: LeaseId) -> None:
+        """Ask for the end of a lease. Returning means accepted, not gone; `NoSuchLease` where unknown."""
+
+    async def health(self) -> str:
+        """The platform's own word for its state, e.g. "ok"."""
+
+
+class DataPlane(Protocol):
+    """Answers prompts."""
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        """The whole answer at once."""
+
+    def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
+        """The answer piece by piece; the last item is the whole `Completion`.
+
+        A stream that ends without it has failed, and raises `BrokenOff` instead.
+        """
+
+    async def models(self) -> tuple[str, ...]:
+        """The names the server serves; `NotOffered` where it cannot say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One configured platform: where it is, and its two planes over one set of connections."""
+
+    endpoint: str
+    control: ControlPlane
+    inference: DataPlane
+    close: Callable[[], Awaitable[None]]

@@ -1,0 +1,322 @@
+"""The values harpoon speaks in: frozen, typed, no I/O.
+
+Money is `Decimal`, times are aware UTC, durations are seconds in names that end in `_s`, memory is in MB
+(`_mb`, 1 GB = 1024 MB), compute is dense FP16 TFLOPS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NewType
+
+PoolId = NewType("PoolId", str)
+"""A pool's id as the platform writes it; integers are kept as their decimal text."""
+
+LeaseId = NewType("LeaseId", str)
+"""A lease's id as the platform writes it."""
+
+Reference = NewType("Reference", str)
+"""Our own name for a lease, made before it is asked for and carried in its metadata."""
+
+
+class Origin(StrEnum):
+    """Where a number comes from; printed beside every amount of money."""
+
+    MEASURED = "measured"
+    QUOTED = "quoted"
+    BILLED = "billed"
+    ESTIMATED = "estimated"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that must not be printed; only `reveal` gives it, and only the transport calls that."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __str__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a lease costs by the hour."""
+
+    per_hour: Decimal
+    currency: str
+    origin: Origin = Origin.QUOTED
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount, in which currency, and how it is known."""
+
+    amount: Decimal
+    currency: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a slice must offer: memory in MB and TFLOPS, for a model where one is named."""
+
+    vram_mb: int
+    tflops: float
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The slice a lease gives: the card's name and the share of it."""
+
+    model: str
+    vram_mb: int | None = None
+    tflops: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A set of GPUs shared by tenants. None means the platform does not say.
+
+    gpu_vram_mb and gpu_tflops are one card's, the most a single slice can have; the *_free and *_total
+    figures are the pool's. allocated_percent is what leases reserve, actual_percent what they really use.
+    """
+
+    id: PoolId
+    name: str
+    gpu_model: str
+    total_slices: int | None = None
+    free_slices: int | None = None
+    price: Price | None = None
+    region: str | None = None
+    status: str | None = None
+    gpu_vram_mb: int | None = None
+    gpu_tflops: float | None = None
+    vram_total_mb: int | None = None
+    vram_free_mb: int | None = None
+    tflops_total: float | None = None
+    tflops_free: float | None = None
+    sharing_ratio: int | None = None
+    allocated_percent: float | None = None
+    actual_percent: float | None = None
+
+    def obstacles(self, wanted: Requirements, *, now: bool = True) -> tuple[str, ...]:
+        """Why this pool cannot hold `wanted`, one phrase each; empty where it can.
+
+        With now=False only what can never change is looked at: the size of one card. A figure the platform
+        does not give is no obstacle.
+        """
+        found = [
+            _short("VRAM", wanted.vram_mb, self.gpu_vram_mb, "MB", "a card has"),
+            _short("TFLOPS", wanted.tflops, self.gpu_tflops, "TFLOPS", "a card has"),
+        ]
+        if now:
+            found += [
+                "no free slice" if self.free_slices is not None and self.free_slices < 1 else None,
+                _short("VRAM", wanted.vram_mb, self.vram_free_mb, "MB", "free now"),
+                _short("TFLOPS", wanted.tflops, self.tflops_free, "TFLOPS", "free now"),
+                f"pool is {self.status}" if self.status not in (None, "active", "healthy") else None,
+            ]
+        return tuple(phrase for phrase in found if phrase)
+
+
+def _short(what: str, wanted: float, offered: float | None, unit: str, offered_where: str) -> str | None:
+    if offered is None or wanted <= offered:
+        return None
+    return f"{what}: needs {wanted:g} {unit}, {offered_where} {offered:g}"
+
+
+class LeaseStatus(StrEnum):
+    """A lease as the platform sees it, whatever its own words are."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    RELEASING = "releasing"
+    GONE = "gone"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Our right to a slice of a pool, as the platform tells it."""
+
+    id: LeaseId
+    status: LeaseStatus
+    pool_id: PoolId | None = None
+    gpu: Gpu | None = None
+    price: Price | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """Everything an allocate sends, frozen before it is first sent, so that a repeat is the same request.
+
+    ttl_s is asked for in whole seconds; metadata holds our reference and the owner's tag.
+    """
+
+    reference: Reference
+    idempotency_key: str
+    pool_id: PoolId
+    requirements: Requirements
+    ttl_s: int
+    metadata: Mapping[str, str]
+
+
+class LeaseState(StrEnum):
+    """Where a lease is in its life, as our ledger knows it (drawn in `leases.lifecycle`)."""
+
+    INTENT = "intent"
+    HELD = "held"
+    REFUSED = "refused"
+    UNSURE = "unsure"
+    RELEASING = "releasing"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who asked for a lease: shown in `leases`, and sent as a tag so that a list can be searched for ours."""
+
+    user: str
+    host: str
+    run_id: str | None = None
+    pid: int | None = None
+
+    def __str__(self) -> str:
+        who = f"{self.user}@{self.host}"
+        return f"{who} ({self.run_id})" if self.run_id else who
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """One row of the ledger: what we asked for, what we know became of it, and when.
+
+    endpoint names the platform it was asked of ("sandbox" or a URL). The times are ours, except expires_at,
+    which is the platform's. `ready_at` is when the slice could first be used.
+    """
+
+    request: LeaseRequest
+    endpoint: str
+    owner: Owner
+    state: LeaseState
+    intended_at: datetime
+    lease_id: LeaseId | None = None
+    gpu: Gpu | None = None
+    price: Price | None = None
+    accepted_at: datetime | None = None
+    ready_at: datetime | None = None
+    expires_at: datetime | None = None
+    released_at: datetime | None = None
+    kept: bool = False
+    trouble: str | None = None
+
+    @property
+    def reference(self) -> Reference:
+        return self.request.reference
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An entry of the catalogue.
+
+    served_name is what the inference server calls it; pools, where not empty, are the only ones it may use;
+    the token prices are per million tokens. `origin` says which file or table the entry comes from.
+    """
+
+    name: str
+    vram_mb: int
+    tflops: float
+    context_tokens: int
+    served_name: str
+    pools: tuple[PoolId, ...] = ()
+    usd_per_million_input: Decimal | None = None
+    usd_per_million_output: Decimal | None = None
+    origin: str = "built in"
+
+    @property
+    def requirements(self) -> Requirements:
+        return Requirements(vram_mb=self.vram_mb, tflops=self.tflops, model=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is asked of a model."""
+
+    text: str
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """One question to a data plane. `model` is the served name; None leaves a value to the server."""
+
+    prompt: Prompt
+    model: str
+    max_tokens: int | None
+    temperature: float | None
+    lease_id: LeaseId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the server counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer, as it arrived."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer. `engine` is what produced it, where the platform says ("simulated", "llama.cpp")."""
+
+    text: str
+    finish_reason: str
+    model_used: str | None = None
+    usage: Usage | None = None
+    engine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a command and the seconds it took, measured by a monotonic clock."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a command held, for how long, at what price, and what it did with it.
+
+    seconds_held runs from the moment the request for the lease was sent to its confirmed release (to now,
+    where it is kept). cost is None where no price is known.
+    """
+
+    steps: tuple[Step, ...]
+    lease_id: LeaseId | None = None
+    reference: Reference | None = None
+    pool_id: PoolId | None = None
+    gpu: Gpu | None = None
+    price: Price | None = None
+    seconds_held: float | None = None
+    cost: Money | None = None
+    released: bool = False
+    kept: bool = False

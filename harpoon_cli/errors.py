@@ -1,0 +1,234 @@
+"""Every error harpoon can end with: a stable code, an exit status, a sentence and a way out.
+
+    HarpoonError                    failed               1
+    ├── UsageFault                  usage                2
+    ├── ConfigurationFault          configuration        3
+    ├── NotFound                    not_found            5
+    │   ├── NoSuchPool              no_such_pool
+    │   └── NoSuchModel             no_such_model
+    ├── NothingFits                 nothing_fits         6
+    ├── StorageFault                storage              1
+    ├── Interrupted                 interrupted          130
+    ├── MayStillBill                may_still_bill       9
+    ├── CostCeilingReached          cost_ceiling         10
+    └── PlatformError               platform             1   (carries an Effect)
+        ├── NotSent                 unreachable          7   Effect.NOT_SENT
+        ├── Refused                 refused              1   Effect.REFUSED
+        │   ├── NotAuthorised       not_authorised       4
+        │   ├── NoSuchLease         no_such_lease        5
+        │   ├── NotOffered          not_offered          1
+        │   ├── NoCapacity          no_capacity          6
+        │   └── RateLimited         rate_limited         7
+        ├── TimedOut                timed_out            7   Effect.UNKNOWN
+        ├── ServerFault             server_fault         7   Effect.UNKNOWN
+        ├── BrokenOff               broken_off           7   Effect.UNKNOWN
+        └── GarbledAnswer           garbled_answer       1   Effect.UNKNOWN
+
+A message says what happened; a hint is the command or setting that helps. Messages may quote remote text
+as it came: whatever prints them makes it harmless (`render.safe`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+
+
+class Exit(IntEnum):
+    """The exit statuses, the one place they are named. `meaning` is what the documentation prints."""
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> Exit:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    DONE = 0, "done"
+    FAILED = 1, "failed, unclassified"
+    USAGE = 2, "usage: the command line is not understood"
+    CONFIGURATION = 3, "configuration: a setting is missing, wrong or contradictory"
+    NOT_AUTHORISED = 4, "not authorised: the platform does not accept the key"
+    NOT_FOUND = 5, "no such lease, pool or model"
+    NO_CAPACITY = 6, "no capacity: nothing fits, or nothing is free"
+    UNREACHABLE = 7, "unreachable, timed out or circuit breaker open; worth another try later"
+    MISSED = 8, "ran, but missed its thresholds"
+    MAY_STILL_BILL = 9, "something may still be billing; the message names the command that settles it"
+    COST_CEILING = 10, "cost ceiling reached"
+    HANGUP = 129, "ended by SIGHUP, after a confirmed release (9 otherwise)"
+    INTERRUPT = 130, "ended by SIGINT (Ctrl-C), after a confirmed release (9 otherwise)"
+    TERMINATED = 143, "ended by SIGTERM, after a confirmed release (9 otherwise)"
+
+
+class Effect(Enum):
+    """What a failed request may have done on the platform; decides whether it may be repeated."""
+
+    NOT_SENT = "surely not sent"
+    REFUSED = "surely refused"
+    UNKNOWN = "may have taken effect"
+
+
+class HarpoonError(Exception):
+    """Base of every error that is told to a person; anything else that escapes is a bug."""
+
+    code = "failed"
+    exit = Exit.FAILED
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageFault(HarpoonError):
+    """The command line contradicts itself or holds a value that cannot be used."""
+
+    code, exit = "usage", Exit.USAGE
+
+
+class ConfigurationFault(HarpoonError):
+    """A setting is missing, unreadable, unknown or contradicts another."""
+
+    code, exit = "configuration", Exit.CONFIGURATION
+
+
+class NotFound(HarpoonError):
+    """Something that was named does not exist."""
+
+    code, exit = "not_found", Exit.NOT_FOUND
+
+
+class NoSuchPool(NotFound):
+    """The platform has no pool of that id."""
+
+    code = "no_such_pool"
+
+
+class NoSuchModel(NotFound):
+    """The catalogue has no model of that name."""
+
+    code = "no_such_model"
+
+
+class NothingFits(HarpoonError):
+    """No pool could ever hold, or can now hold, what was asked for."""
+
+    code, exit = "nothing_fits", Exit.NO_CAPACITY
+
+
+class StorageFault(HarpoonError):
+    """The ledger or another file of ours cannot be read or written."""
+
+    code, exit = "storage", Exit.FAILED
+
+
+class Interrupted(HarpoonError):
+    """A signal ended the command; everything it held was given back."""
+
+    code, exit = "interrupted", Exit.INTERRUPT
+
+    def __init__(self, message: str, *, hint: str | None = None, status: Exit = Exit.INTERRUPT) -> None:
+        super().__init__(message, hint=hint)
+        self.exit = status
+
+
+class MayStillBill(HarpoonError):
+    """A lease may be live and could not be confirmed as released."""
+
+    code, exit = "may_still_bill", Exit.MAY_STILL_BILL
+
+
+class CostCeilingReached(HarpoonError):
+    """What was asked for would cost, or has cost, more than was allowed."""
+
+    code, exit = "cost_ceiling", Exit.COST_CEILING
+
+
+class PlatformError(HarpoonError):
+    """A call to a platform did not give a whole, good answer.
+
+    `status` is the HTTP status where there was one, `platform_code` the platform's own code.
+    """
+
+    code = "platform"
+    effect = Effect.UNKNOWN
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        status: int | None = None,
+        platform_code: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.platform_code = platform_code
+        self.retry_after_s = retry_after_s
+
+
+class NotSent(PlatformError):
+    """No connection was made, so the request never left: DNS, connect or TLS failed."""
+
+    code, exit, effect = "unreachable", Exit.UNREACHABLE, Effect.NOT_SENT
+
+
+class Refused(PlatformError):
+    """The platform understood and said no; nothing changed there."""
+
+    code, effect = "refused", Effect.REFUSED
+
+
+class NotAuthorised(Refused):
+    """401 or 403: the key is absent, wrong, expired, or not allowed from this address."""
+
+    code, exit = "not_authorised", Exit.NOT_AUTHORISED
+
+
+class NoSuchLease(Refused):
+    """The platform does not know the lease: ended, or never there."""
+
+    code, exit = "no_such_lease", Exit.NOT_FOUND
+
+
+class NotOffered(Refused):
+    """The platform lacks this endpoint altogether."""
+
+    code = "not_offered"
+
+
+class NoCapacity(Refused):
+    """The pool has no free slice of that size."""
+
+    code, exit = "no_capacity", Exit.NO_CAPACITY
+
+
+class RateLimited(Refused):
+    """429: asked too often; `retry_after_s` says when to come back, if the platform said so."""
+
+    code, exit = "rate_limited", Exit.UNREACHABLE
+
+
+class TimedOut(PlatformError):
+    """The total deadline of the call passed after the request may have left."""
+
+    code, exit = "timed_out", Exit.UNREACHABLE
+
+
+class ServerFault(PlatformError):
+    """A 5xx answer: the platform failed, with or without having acted."""
+
+    code, exit = "server_fault", Exit.UNREACHABLE
+
+
+class BrokenOff(PlatformError):
+    """The connection ended before the whole answer was there."""
+
+    code, exit = "broken_off", Exit.UNREACHABLE
+
+
+class GarbledAnswer(PlatformError):
+    """The answer is not what the contract says: not JSON, the wrong shape, too large, an error inside a 200."""
+
+    code = "garbled_answer"

@@ -1,0 +1,1 @@
+"""The only place that prints: outcomes in, characters out, remote text made harmless on the way."""

@@ -1,0 +1,86 @@
+"""What a command returns: data for programs, views for people, and nothing printed yet.
+
+`data` is a frozen dataclass (or None); its JSON form is the command's published schema. Views say what a
+person sees of it: a `Table` of rows, `Facts` about one thing, or `Text`. Every string in them may hold remote
+text as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from harpoon_cli.domain import Receipt
+from harpoon_cli.errors import Exit, HarpoonError
+
+
+class Tone(StrEnum):
+    """What a piece of text means, never what colour it has; readable without colour all the same."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    FAINT = "faint"
+    STRONG = "strong"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value in a view: its words, and what they mean."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table's column. `name` is the machine's header (TSV), `title` the person's."""
+
+    name: str
+    title: str
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells, one per column; `empty` is the sentence printed where there are none."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell | str]]
+    empty: str = "nothing to show"
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Labelled facts about one thing, in order."""
+
+    facts: Sequence[tuple[str, Cell | str]]
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A document printed as it is, e.g. an answer or a configuration file."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a command.
+
+    ids are what `--output ids` prints, one a line. notes are sentences for a person, printed to stderr.
+    A non-zero `exit` with data is a command that ran and did not find things as they should be; `errors`
+    then says why, and `data` still holds what is known.
+    """
+
+    data: object | None = None
+    views: Sequence[Table | Facts | Text] = ()
+    ids: Sequence[str] = ()
+    receipt: Receipt | None = None
+    notes: Sequence[str] = ()
+    errors: Sequence[HarpoonError] = field(default_factory=tuple)
+    exit: Exit = Exit.DONE

@@ -16,6 +16,7 @@
         ├── Refused                 refused              1   Effect.REFUSED
         │   ├── NotAuthorised       not_authorised       4
         │   ├── NoSuchLease         no_such_lease        5
+        │   ├── UnknownPool         no_such_pool         5
         │   ├── NotOffered          not_offered          1
         │   ├── NoCapacity          no_capacity          6
         │   └── RateLimited         rate_limited         7
@@ -192,6 +193,12 @@ class NoSuchLease(Refused):
     code, exit = "no_such_lease", Exit.NOT_FOUND
 
 
+class UnknownPool(Refused):
+    """The platform itself says that it has no such pool."""
+
+    code, exit = "no_such_pool", Exit.NOT_FOUND
+
+
 class NotOffered(Refused):
     """The platform lacks this endpoint altogether."""
 
@@ -229,6 +236,6 @@ class BrokenOff(PlatformError):
 
 
 class GarbledAnswer(PlatformError):
-    """The answer is not what the contract says: not JSON, the wrong shape, too large, an error inside a 200."""
+    """The answer is not what the contract says: not JSON, wrong shape, too large, an error inside a 200."""
 
     code = "garbled_answer"

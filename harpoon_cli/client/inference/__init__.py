@@ -1,1 +1,26 @@
-"""To be written."""
+"""Data planes, one dialect a file; a dialect's name is its file's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import cast
+
+from harpoon_cli.client.retry import RetryPolicy
+from harpoon_cli.client.service import DataPlane
+from harpoon_cli.client.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceOptions:
+    """`path` is where prompts are posted; deadline_s is for a whole answer, streamed or not."""
+
+    path: str | None = None
+    deadline_s: float = 300.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+def open_inference(dialect: str, transport: Transport, options: InferenceOptions) -> DataPlane:
+    """The data plane of the named dialect. Every dialect's file has a `create(transport, options)`."""
+    module = import_module(f"{__name__}.{dialect}")
+    return cast(DataPlane, module.create(transport, options))

@@ -1,0 +1,240 @@
+"""The default control plane: POST, GET and DELETE on /v1/allocate, GET /v1/pools.
+
+Writes exactly the contract's names (or those configured instead) and reads tolerantly. One `allocate` is one
+request: whether it may be repeated is for `leases.lifecycle` to decide.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from urllib.parse import quote
+
+from harpoon_cli.client.control import ControlOptions
+from harpoon_cli.client.retry import repeat
+from harpoon_cli.client.service import Features
+from harpoon_cli.client.transport import Transport
+from harpoon_cli.client.wire import Fields
+from harpoon_cli.domain import Gpu, Lease, LeaseId, LeaseRequest, LeaseStatus, Pool, PoolId, Price
+from harpoon_cli.errors import GarbledAnswer, NoCapacity, NoSuchLease, NotOffered, Refused, UnknownPool
+
+PATHS = {"allocate": "/v1/allocate", "pools": "/v1/pools", "health": "/health"}
+
+CAPACITY_CODES = frozenset({"insufficient_capacity", "no_capacity", "10189007"})
+"""Codes that mean "full", whatever the status; the last is hosted·ai's."""
+
+MAX_PAGES = 1000
+
+_WORDS = {
+    LeaseStatus.PENDING: "pending creating provisioning subscribing queued starting",
+    LeaseStatus.ACTIVE: "active ready running allocated subscribed",
+    LeaseStatus.RELEASING: "releasing un_subscribing terminating deleting",
+    LeaseStatus.GONE: "released expired gone terminated deleted ended",
+    LeaseStatus.FAILED: "failed error",
+}
+STATUS_WORDS = {word: status for status, words in _WORDS.items() for word in words.split()}
+
+
+def create(transport: Transport, options: ControlOptions) -> SeedControl:
+    return SeedControl(transport, options)
+
+
+class SeedControl:
+    """See `client.service.ControlPlane`."""
+
+    def __init__(self, transport: Transport, options: ControlOptions) -> None:
+        self._transport = transport
+        self._options = options
+        self._paths = PATHS | dict(options.paths)
+
+    @property
+    def features(self) -> Features:
+        return self._options.features
+
+    async def pools(self) -> tuple[Pool, ...]:
+        try:
+            answer = await self._read(self._paths["pools"])
+        except Refused as refusal:
+            raise _not_offered(refusal, "a list of pools") from refusal
+        return tuple(self._pool(row) for row in self._fields(answer, "the list of pools").children("pools"))
+
+    async def allocate(self, request: LeaseRequest) -> Lease:
+        headers = {"Idempotency-Key": request.idempotency_key} if self.features.idempotency_keys else None
+        try:
+            answer = await self._transport.call(
+                "POST",
+                self._paths["allocate"],
+                body=self._body(request),
+                headers=headers,
+                deadline_s=self._options.deadline_s,
+            )
+        except Refused as refusal:
+            raise _allocate_refusal(refusal, request.pool_id) from refusal
+        lease = self._lease(self._fields(answer, "the answer to the allocate"))
+        self._must_be_ours(lease, request)
+        return lease
+
+    def _must_be_ours(self, lease: Lease, request: LeaseRequest) -> None:
+        """A reused connection, or a proxy, can hand out the answer to somebody else's request."""
+        if self.features.metadata and lease.metadata.get("reference") != request.reference:
+            raise GarbledAnswer(
+                f"the answer to the allocate does not carry our reference {request.reference}; "
+                "it may be the answer to another request",
+                hint="a platform that never sends metadata back needs platform.metadata = false",
+            )
+
+    async def lease(self, lease_id: LeaseId) -> Lease:
+        try:
+            answer = await self._read(self._one(lease_id))
+        except Refused as refusal:
+            raise _no_such_lease(refusal, lease_id) from refusal
+        return self._lease(self._fields(answer, f"lease {lease_id}"))
+
+    async def leases(self) -> tuple[Lease, ...]:
+        found: list[Lease] = []
+        seen: set[str | None] = {None}
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            page = self._fields(await self._page(cursor), "the list of leases")
+            found += (self._lease(row) for row in page.children("allocations"))
+            cursor = page.optional_identifier("next_cursor")
+            if cursor in seen:
+                break
+            seen.add(cursor)
+        if cursor is not None:
+            raise GarbledAnswer("the list of leases does not end: its cursors repeat")
+        return tuple(found)
+
+    async def _page(self, cursor: str | None) -> object:
+        try:
+            return await self._read(self._paths["allocate"], {"cursor": cursor} if cursor else None)
+        except Refused as refusal:
+            raise _not_offered(refusal, "a list of leases") from refusal
+
+    async def renew(self, lease_id: LeaseId, ttl_s: int) -> Lease:
+        body = self._named({"duration_seconds": ttl_s})
+        try:
+            answer = await self._repeatedly("PATCH", self._one(lease_id), body=body)
+        except Refused as refusal:
+            raise _no_such_lease(refusal, lease_id) from refusal
+        return self._lease(self._fields(answer, f"lease {lease_id}"))
+
+    async def release(self, lease_id: LeaseId) -> None:
+        try:
+            await self._repeatedly("DELETE", self._one(lease_id))
+        except Refused as refusal:
+            raise _no_such_lease(refusal, lease_id) from refusal
+
+    async def health(self) -> str:
+        try:
+            answer = await self._read(self._paths["health"])
+        except Refused as refusal:
+            raise _not_offered(refusal, "a health check") from refusal
+        return self._fields(answer, "the health check").text("status") or "answers"
+
+    async def _read(self, path: str, query: dict[str, str] | None = None) -> object:
+        return await self._repeatedly("GET", path, query=query)
+
+    async def _repeatedly(
+        self, method: str, path: str, *, query: dict[str, str] | None = None, body: object | None = None
+    ) -> object:
+        return await repeat(
+            lambda left_s: self._transport.call(method, path, query=query, body=body, deadline_s=left_s),
+            policy=self._options.retry,
+            deadline_s=self._options.deadline_s,
+        )
+
+    def _one(self, lease_id: LeaseId) -> str:
+        return f"{self._paths['allocate']}/{quote(lease_id, safe='')}"
+
+    def _fields(self, answer: object, what: str) -> Fields:
+        return Fields(answer, what, self._options.names)
+
+    def _named(self, body: dict[str, object]) -> dict[str, object]:
+        names = self._options.names
+        return {names.get(name, name): value for name, value in body.items()}
+
+    def _body(self, request: LeaseRequest) -> dict[str, object]:
+        wanted = request.requirements
+        size: dict[str, object] = {"vram_mb": wanted.vram_mb, "tflops": wanted.tflops}
+        named: dict[str, object] = {"model": wanted.model} if wanted.model else {}
+        return self._named(
+            {
+                "pool_id": request.pool_id,
+                "requirements": self._named(named | size),
+                "duration_seconds": request.ttl_s,
+                "metadata": dict(request.metadata),
+            }
+        )
+
+    def _lease(self, row: Fields) -> Lease:
+        gpu = row.child("gpu")
+        pool_id = row.optional_identifier("pool_id")
+        return Lease(
+            id=LeaseId(row.identifier("allocation_id", "id")),
+            status=_status(row.text("status")),
+            pool_id=None if pool_id is None else PoolId(pool_id),
+            gpu=None if gpu is None else _gpu(gpu),
+            price=self._price(row),
+            created_at=row.when("created_at"),
+            expires_at=row.when("expires_at"),
+            metadata=row.strings("metadata"),
+        )
+
+    def _price(self, row: Fields) -> Price | None:
+        per_hour: Decimal | None = row.decimal("price_per_hour", "pricing_hourly")
+        return None if per_hour is None else Price(per_hour, row.text("currency") or self._options.currency)
+
+    def _pool(self, row: Fields) -> Pool:
+        pool_id = PoolId(row.identifier("id", "pool_id"))
+        return Pool(
+            id=pool_id,
+            name=row.text("name", "pool_label", "pool_name") or pool_id,
+            gpu_model=row.text("gpu_model", "gpu_model_type") or "unknown",
+            total_slices=row.whole("total_vgpus"),
+            free_slices=row.whole("available_vgpus"),
+            price=self._price(row),
+            region=row.text("region"),
+            status=row.text("status"),
+            gpu_vram_mb=row.whole("gpu_vram_mb"),
+            gpu_tflops=row.number("gpu_tflops"),
+            vram_total_mb=row.whole("vram_total_mb"),
+            vram_free_mb=row.whole("vram_free_mb"),
+            tflops_total=row.number("tflops_total"),
+            tflops_free=row.number("tflops_free"),
+            sharing_ratio=row.whole("sharing_ratio"),
+            allocated_percent=row.number("allocated_percent"),
+            actual_percent=row.number("actual_percent"),
+        )
+
+
+def _gpu(row: Fields) -> Gpu:
+    return Gpu(row.text("model") or "unknown", row.whole("vram_mb"), row.number("tflops"))
+
+
+def _status(word: str | None) -> LeaseStatus:
+    """No status at all is a lease that can be used; a word we do not know is one to wait for."""
+    return LeaseStatus.ACTIVE if word is None else STATUS_WORDS.get(word.lower(), LeaseStatus.PENDING)
+
+
+def _not_offered(refusal: Refused, what: str) -> Refused:
+    if refusal.status not in (404, 405, 501):
+        return refusal
+    return NotOffered(f"this platform does not offer {what}", status=refusal.status)
+
+
+def _no_such_lease(refusal: Refused, lease_id: LeaseId) -> Refused:
+    if refusal.status not in (404, 410):
+        return refusal
+    return NoSuchLease(
+        f"the platform knows no lease {lease_id}", hint="harpoon leases", status=refusal.status
+    )
+
+
+def _allocate_refusal(refusal: Refused, pool_id: PoolId) -> Refused:
+    if refusal.platform_code in CAPACITY_CODES:
+        return NoCapacity(
+            refusal.message, hint="harpoon pools shows what is free", platform_code=refusal.platform_code
+        )
+    if refusal.status == 404:
+        return UnknownPool(f"the platform knows no pool {pool_id}", hint="harpoon pools", status=404)
+    return refusal

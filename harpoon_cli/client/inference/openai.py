@@ -1,0 +1,86 @@
+"""The data plane of any OpenAI-compatible server: …/chat/completions and …/models below its URL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from harpoon_cli.client.answers import assemble, usage
+from harpoon_cli.client.inference import InferenceOptions
+from harpoon_cli.client.retry import repeat, unsent
+from harpoon_cli.client.transport import Transport
+from harpoon_cli.client.wire import Fields
+from harpoon_cli.domain import Completion, CompletionRequest, Delta
+from harpoon_cli.errors import GarbledAnswer, NotOffered, Refused
+
+
+def create(transport: Transport, options: InferenceOptions) -> OpenAiInference:
+    return OpenAiInference(transport, options)
+
+
+class OpenAiInference:
+    """See `client.service.DataPlane`. The endpoint's URL ends where `/chat/completions` begins (…/v1)."""
+
+    def __init__(self, transport: Transport, options: InferenceOptions) -> None:
+        self._transport = transport
+        self._options = options
+        self._path = options.path or "/chat/completions"
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        answer = await repeat(
+            lambda left_s: self._transport.call(
+                "POST", self._path, body=_body(request, stream=False), deadline_s=left_s
+            ),
+            policy=self._options.retry,
+            deadline_s=self._options.deadline_s,
+            may_repeat=unsent,
+        )
+        return _completion(Fields(answer, "the answer to the prompt"))
+
+    async def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
+        body = _body(request, stream=True)
+        async with (
+            self._transport.events(self._path, body=body, deadline_s=self._options.deadline_s) as pieces,
+            aclosing(assemble(pieces)) as answer,
+        ):
+            async for part in answer:
+                yield part
+
+    async def models(self) -> tuple[str, ...]:
+        try:
+            answer = await repeat(
+                lambda left_s: self._transport.call("GET", "/models", deadline_s=left_s),
+                policy=self._options.retry,
+                deadline_s=self._options.deadline_s,
+            )
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            raise NotOffered("this server does not list the models it serves", status=404) from refusal
+        return tuple(row.identifier("id") for row in Fields(answer, "the list of models").children("data"))
+
+
+def _body(request: CompletionRequest, *, stream: bool) -> dict[str, object]:
+    system = request.prompt.system
+    messages = [{"role": "system", "content": system}] if system else []
+    optional = {"max_tokens": request.max_tokens, "temperature": request.temperature}
+    return {
+        "model": request.model,
+        "messages": [*messages, {"role": "user", "content": request.prompt.text}],
+        **{name: value for name, value in optional.items() if value is not None},
+        **({"stream": True, "stream_options": {"include_usage": True}} if stream else {}),
+    }
+
+
+def _completion(fields: Fields) -> Completion:
+    choice = next(fields.children("choices"), None)
+    message = choice.child("message") if choice else None
+    if choice is None or message is None:
+        raise GarbledAnswer("the answer to the prompt has no choice with a message")
+    return Completion(
+        text=message.text("content") or "",
+        finish_reason=choice.text("finish_reason") or "unknown",
+        model_used=fields.text("model"),
+        usage=usage(fields),
+        engine=fields.text("engine"),
+    )

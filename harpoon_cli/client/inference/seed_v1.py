@@ -1,0 +1,70 @@
+"""The default data plane: POST /v1/inference with the lease's id, answered as JSON or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from harpoon_cli.client.answers import assemble, usage
+from harpoon_cli.client.inference import InferenceOptions
+from harpoon_cli.client.retry import repeat, unsent
+from harpoon_cli.client.transport import Transport
+from harpoon_cli.client.wire import Fields
+from harpoon_cli.domain import Completion, CompletionRequest, Delta
+from harpoon_cli.errors import NotOffered
+
+
+def create(transport: Transport, options: InferenceOptions) -> SeedInference:
+    return SeedInference(transport, options)
+
+
+class SeedInference:
+    """See `client.service.DataPlane`."""
+
+    def __init__(self, transport: Transport, options: InferenceOptions) -> None:
+        self._transport = transport
+        self._options = options
+        self._path = options.path or "/v1/inference"
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        answer = await repeat(
+            lambda left_s: self._transport.call(
+                "POST", self._path, body=_body(request, stream=False), deadline_s=left_s
+            ),
+            policy=self._options.retry,
+            deadline_s=self._options.deadline_s,
+            may_repeat=unsent,
+        )
+        fields = Fields(answer, "the answer to the prompt")
+        return Completion(
+            text=fields.required_text("text"),
+            finish_reason=fields.text("finish_reason") or "unknown",
+            model_used=fields.text("model_used"),
+            usage=usage(fields),
+            engine=fields.text("engine"),
+        )
+
+    async def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
+        body = _body(request, stream=True)
+        async with (
+            self._transport.events(self._path, body=body, deadline_s=self._options.deadline_s) as pieces,
+            aclosing(assemble(pieces)) as answer,
+        ):
+            async for part in answer:
+                yield part
+
+    async def models(self) -> tuple[str, ...]:
+        raise NotOffered("this platform does not list the models it serves")
+
+
+def _body(request: CompletionRequest, *, stream: bool) -> dict[str, object]:
+    """The contract has one prompt and no roles, so a system text stands before it."""
+    system = request.prompt.system
+    optional = {"max_tokens": request.max_tokens, "temperature": request.temperature}
+    return {
+        "allocation_id": request.lease_id,
+        "model": request.model,
+        "prompt": f"{system}\n\n{request.prompt.text}" if system else request.prompt.text,
+        **{name: value for name, value in optional.items() if value is not None},
+        "stream": stream,
+    }

@@ -46,7 +46,7 @@ class ControlPlane(Protocol):
     async def pools(self) -> tuple[Pool, ...]:
         """Every pool, as the platform orders them."""
 
-    async def allocate(self, request: LeaseRequest) -> Lease:
+    async def allocate(self, request: LeaseRequest, *, deadline_s: float) -> Lease:
         """Ask once for a lease. The caller decides about a repeat, by the error's `effect`."""
 
     async def lease(self, lease_id: LeaseId) -> Lease:

@@ -57,7 +57,7 @@ class SeedControl:
             raise _not_offered(refusal, "a list of pools") from refusal
         return tuple(self._pool(row) for row in self._fields(answer, "the list of pools").children("pools"))
 
-    async def allocate(self, request: LeaseRequest) -> Lease:
+    async def allocate(self, request: LeaseRequest, *, deadline_s: float) -> Lease:
         headers = {"Idempotency-Key": request.idempotency_key} if self.features.idempotency_keys else None
         try:
             answer = await self._transport.call(
@@ -65,7 +65,7 @@ class SeedControl:
                 self._paths["allocate"],
                 body=self._body(request),
                 headers=headers,
-                deadline_s=self._options.deadline_s,
+                deadline_s=deadline_s,
             )
         except Refused as refusal:
             raise _allocate_refusal(refusal, request.pool_id) from refusal

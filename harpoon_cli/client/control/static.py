@@ -26,7 +26,7 @@ class StaticControl:
     async def pools(self) -> tuple[Pool, ...]:
         return (Pool(id=self._pool_id, name="existing endpoint", gpu_model="unknown"),)
 
-    async def allocate(self, request: LeaseRequest) -> Lease:
+    async def allocate(self, request: LeaseRequest, *, deadline_s: float) -> Lease:
         raise _nothing_to_lease()
 
     async def lease(self, lease_id: LeaseId) -> Lease:

@@ -1,0 +1,45 @@
+"""Holding a lease for the length of a block: taken on the way in, given back on every way out."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+
+from harpoon_cli.domain import LeaseRecord
+from harpoon_cli.leases.lifecycle import Lifecycle, Order
+
+Phase = Callable[[str], AbstractContextManager[object]]
+"""Called with "allocate", "ready" and "release" around each, so that a command can time and show them."""
+
+
+def _unwatched(_name: str) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+@asynccontextmanager
+async def holding(
+    lifecycle: Lifecycle, order: Order, phase: Phase = _unwatched
+) -> AsyncIterator[LeaseRecord]:
+    """A lease that is ready, for the block's length.
+
+    On the way out, by return, error or cancel, it is released and read back as gone, or `MayStillBill` is
+    raised; an order to keep it is honoured only where the block ends well. A cancel leaves
+    `interrupted_release_s` for it.
+    """
+    record = lifecycle.intend(order)
+    keep, within_s = False, None
+    try:
+        with phase("allocate"):
+            record = await lifecycle.obtain(record)
+        with phase("ready"):
+            record = await lifecycle.wait_ready(record)
+        yield record
+        keep = order.keep
+    except CancelledError:
+        within_s = lifecycle.patience.interrupted_release_s
+        raise
+    finally:
+        if not keep:
+            with phase("release"):
+                await lifecycle.settle(record, within_s=within_s)

@@ -1,0 +1,32 @@
+"""Who we are when we ask for a lease: user, host and CI run."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+
+from harpoon_cli.domain import Owner
+
+RUN_VARIABLES = (
+    "HARPOON_RUN_ID",
+    "GITHUB_RUN_ID",
+    "CI_PIPELINE_ID",
+    "BUILDKITE_BUILD_ID",
+    "CIRCLE_WORKFLOW_ID",
+    "BUILD_TAG",
+)
+"""Where a CI run's id is looked for: ours, GitHub, GitLab, Buildkite, CircleCI, Jenkins; the first wins."""
+
+
+def current_owner(environ: Mapping[str, str]) -> Owner:
+    run_id = next((environ[name] for name in RUN_VARIABLES if environ.get(name)), None)
+    return Owner(user=_user(), host=socket.gethostname(), run_id=run_id, pid=os.getpid())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run a user id that has no name
+        return f"uid{os.getuid()}"

@@ -36,10 +36,12 @@ async def holding(
             record = await lifecycle.wait_ready(record)
         yield record
         keep = order.keep
+        if keep:
+            lifecycle.ledger.keep(record.reference)
     except CancelledError:
         within_s = lifecycle.patience.interrupted_release_s
         raise
     finally:
-        if not keep:
+        if not keep and not lifecycle.is_over(record):
             with phase("release"):
                 await lifecycle.settle(record, within_s=within_s)

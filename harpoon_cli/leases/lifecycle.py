@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from harpoon_cli.client.retry import RetryPolicy, repeat
 from harpoon_cli.client.service import ControlPlane
@@ -42,6 +43,8 @@ from harpoon_cli.errors import (
 )
 from harpoon_cli.leases.ledger import Ledger
 
+T = TypeVar("T")
+
 ABSENCE_PROVES_AFTER_S = 180.0
 """Platforms list a new lease late; until it has been seen, not found proves nothing for this long."""
 
@@ -51,6 +54,17 @@ FINISH_POST_S = 2.0
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+async def finishing(work: Coroutine[object, object, T], *, within_s: float) -> T:
+    """Do work that should not be cut short: a cancel gives it `within_s` seconds more, then takes effect."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=within_s)
+        task.cancel()
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,39 +118,28 @@ class Lifecycle:
             ttl_s=order.ttl_s,
             metadata={"reference": reference, "owner": str(self.owner), "client": "harpoon"},
         )
-        record = LeaseRecord(
-            request, self.endpoint, self.owner, LeaseState.INTENT, self.now(), kept=order.keep
-        )
+        record = LeaseRecord(request, self.endpoint, self.owner, LeaseState.INTENT, self.now())
         self.ledger.intend(record, self.holder())
         return record
 
     async def obtain(self, record: LeaseRecord) -> LeaseRecord:
         """Ask for the lease of an intent until it is held, surely refused, or `MayStillBill`.
 
-        A cancel lets the request under way finish, for at most `FINISH_POST_S`, writes down what came of it
-        and then takes effect.
+        A cancel lets the request under way finish, for at most `FINISH_POST_S`, and then takes effect.
         """
-        asking = asyncio.ensure_future(self._ask(record))
-        try:
-            await asyncio.shield(asking)
-        except asyncio.CancelledError:
-            await asyncio.wait({asking}, timeout=FINISH_POST_S)
-            if not asking.done():
-                self.ledger.unsure(record.reference, "interrupted while the allocate was under way")
-                asking.cancel()
-            raise
+        await finishing(self._ask(record), within_s=FINISH_POST_S)
         return self._current(record)
 
     async def _ask(self, record: LeaseRecord) -> None:
         def may_repeat(error: PlatformError) -> bool:
             if error.effect is Effect.UNKNOWN:
                 self.ledger.unsure(record.reference, error.message)
-                return self.control.features.idempotency_keys and not isinstance(error, TimedOut)
+                return self.control.features.idempotency_keys
             return error.effect is Effect.NOT_SENT or isinstance(error, RateLimited)
 
         try:
             lease = await repeat(
-                lambda _left_s: self.control.allocate(record.request),
+                lambda left_s: self.control.allocate(record.request, deadline_s=left_s),
                 policy=self.retry,
                 deadline_s=self.patience.allocate_s,
                 may_repeat=may_repeat,
@@ -170,12 +173,12 @@ class Lifecycle:
         """Wait until the slice can be used; `TimedOut` after `ready_s`, `ServerFault` if it ends instead."""
         lease_id = _id_of(record)
         ends_at = self.now() + timedelta(seconds=self.patience.ready_s)
-        while True:
-            lease = await self.control.lease(lease_id)
-            if lease.status is LeaseStatus.ACTIVE:
+        while record.ready_at is None:
+            lease = await self._listed_late(record)
+            if lease is not None and lease.status is LeaseStatus.ACTIVE:
                 self.ledger.ready(record.reference, lease, self.now())
-                return self._current(record)
-            if lease.status is not LeaseStatus.PENDING:
+                break
+            if lease is not None and lease.status is not LeaseStatus.PENDING:
                 raise ServerFault(f"lease {lease_id} is {lease.status} and never became ready")
             if self.now() >= ends_at:
                 raise TimedOut(
@@ -183,6 +186,16 @@ class Lifecycle:
                     hint="allow longer with --timeout or lease.ready_s, or try another pool: harpoon pools",
                 )
             await self.sleep(self.patience.poll_s)
+        return self._current(record)
+
+    async def _listed_late(self, record: LeaseRecord) -> Lease | None:
+        """The lease, or None while a platform may not show it yet."""
+        try:
+            return await self.control.lease(_id_of(record))
+        except NoSuchLease:
+            if self._absence_is_proof(record):
+                raise
+            return None
 
     async def renew(self, record: LeaseRecord, ttl_s: int) -> LeaseRecord:
         """Move the end of a held lease to `ttl_s` seconds from now."""
@@ -221,11 +234,13 @@ class Lifecycle:
             return False
 
     def _absence_is_proof(self, record: LeaseRecord) -> bool:
-        """Once a lease has been seen by a read, or is old enough, or is past its end, not found means gone."""
+        """Not found means gone for a lease that a read has shown, or that is old, or past its end."""
         now = self.now()
         expired = record.expires_at is not None and now >= record.expires_at
         old = (now - record.intended_at).total_seconds() >= ABSENCE_PROVES_AFTER_S
-        return record.ready_at is not None or expired or old
+        # Ready later than accepted means that a read, not only the answer to the allocate, has shown it.
+        shown = record.ready_at is not None and record.ready_at != record.accepted_at
+        return shown or expired or old
 
     async def settle(self, record: LeaseRecord, *, within_s: float | None = None) -> LeaseRecord:
         """End whatever a record stands for, from any state; `MayStillBill` where that is not certain.
@@ -233,9 +248,9 @@ class Lifecycle:
         An intent that was never answered is looked for; found, it is released; not found, it is over once
         absence proves something.
         """
+        if self.is_over(record):
+            return self._current(record)
         current = self._current(record)
-        if current.state in (LeaseState.RELEASED, LeaseState.REFUSED):
-            return current
         if current.lease_id is None:
             lease = await self.find(current)
             if lease is None:
@@ -243,6 +258,10 @@ class Lifecycle:
             self.ledger.accepted(current.reference, lease, self.now())
             current = self._current(current)
         return await self.release(current, within_s=within_s)
+
+    def is_over(self, record: LeaseRecord) -> bool:
+        """Is nothing left to give back?"""
+        return self._current(record).state in (LeaseState.RELEASED, LeaseState.REFUSED)
 
     def _absent(self, record: LeaseRecord) -> LeaseRecord:
         self.ledger.unsure(record.reference, record.trouble or "ended before the answer to the allocate")

@@ -84,4 +84,8 @@ async def repeat(
         sleep=sleep,
         reraise=True,
     )
-    return await attempts(lambda: call(max(0.001, ends_at - clock())))
+
+    async def attempt() -> T:
+        return await call(max(0.001, ends_at - clock()))
+
+    return await attempts(attempt)

@@ -70,8 +70,9 @@ class Network:
 class Exchange:
     """What one call did and when: seconds since its start, None for a phase it did not go through.
 
-    `connect` and `tls` are durations (None on a reused connection); `first_byte` and `total` count from the
-    start. Never holds headers or bodies.
+    `connect_s` and `tls_s` are durations (None on a reused connection); `first_byte_s` and `total_s` count
+    from the start. clock_skew_s is the server's clock ahead of ours, by its Date header, to the second.
+    Never holds headers or bodies.
     """
 
     method: str
@@ -83,7 +84,7 @@ class Exchange:
     tls_s: float | None = None
     first_byte_s: float | None = None
     total_s: float | None = None
-    server_time: datetime | None = None
+    clock_skew_s: float | None = None
     _marks: dict[str, float] = field(default_factory=dict, repr=False)
 
     async def trace(self, event: str, _info: Mapping[str, object]) -> None:
@@ -191,7 +192,7 @@ class Transport:
                 async with asyncio.timeout_at(ends_at):
                     response = await self._client.send(request, stream=True)
             exchange.status = response.status_code
-            exchange.server_time = _http_date(response.headers.get("date"))
+            exchange.clock_skew_s = _skew_s(response.headers.get("date"))
             try:
                 if not response.is_success:
                     await self._refuse(response, exchange, ends_at)
@@ -385,6 +386,25 @@ def _retry_after(value: str | None) -> float | None:
         return float(value.strip()[:9])
     moment = _http_date(value)
     return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _skew_s(date_header: str | None) -> float | None:
+    moment = _http_date(date_header)
+    return None if moment is None else (moment - datetime.now(UTC)).total_seconds()
+
+
+async def resolve_s(base_url: str) -> float:
+    """The seconds it takes to resolve the host of a URL; `NotSent` where it cannot be resolved."""
+    url = httpx.URL(base_url)
+    began = monotonic()
+    try:
+        await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443)
+    except OSError as cause:
+        raise NotSent(
+            f"the host {url.host} cannot be resolved: {cause.strerror}",
+            hint="check platform.base_url and this machine's DNS",
+        ) from cause
+    return monotonic() - began
 
 
 def _http_date(value: str | None) -> datetime | None:

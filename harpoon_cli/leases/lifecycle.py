@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -48,6 +48,8 @@ T = TypeVar("T")
 ABSENCE_PROVES_AFTER_S = 180.0
 """Platforms list a new lease late; until it has been seen, not found proves nothing for this long."""
 
+FIRST_PAUSE_S = 0.1
+
 FINISH_POST_S = 2.0
 """How long an allocate that is under way when a signal comes may take to give its answer."""
 
@@ -73,9 +75,9 @@ class Patience:
 
     allocate_s: float = 30.0
     ready_s: float = 300.0
-    release_s: float = 30.0
+    release_s: float = 60.0
     interrupted_release_s: float = 4.0
-    poll_s: float = 0.25
+    poll_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,6 @@ class Order:
     pool_id: PoolId
     requirements: Requirements
     ttl_s: int
-    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,26 @@ class Lifecycle:
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     token: Callable[[], str] = lambda: secrets.token_hex(8)
+
+    def adopt(self, lease: Lease) -> LeaseRecord:
+        """Write down a lease that the platform shows and our ledger does not know, so that it can be ended."""
+        reference = Reference(lease.metadata.get("reference") or f"hpn-{self.token()}")
+        request = LeaseRequest(
+            reference=reference,
+            idempotency_key="",
+            pool_id=lease.pool_id or PoolId("unknown"),
+            requirements=Requirements(vram_mb=0, tflops=0.0),
+            ttl_s=0,
+            metadata=lease.metadata,
+        )
+        began = lease.created_at or self.now()
+        self.ledger.intend(
+            LeaseRecord(request, self.endpoint, self.owner, LeaseState.INTENT, began), self.holder()
+        )
+        self.ledger.accepted(reference, lease, began)
+        adopted = self.ledger.record(reference)
+        assert adopted is not None, "it has just been written"
+        return adopted
 
     def intend(self, order: Order) -> LeaseRecord:
         """Write down the intent. When this returns it is on the disk, and nothing has been sent."""
@@ -159,13 +180,14 @@ class Lifecycle:
             raise self._may_still_bill(record, error.message) from error
         return lease
 
-    async def find(self, record: LeaseRecord) -> Lease | None:
+    async def find(self, record: LeaseRecord, *, within_s: float | None = None) -> Lease | None:
         """The lease of an unsure record, looked for by our reference in the platform's list."""
         if not (self.control.features.lists and self.control.features.metadata):
             return None
         try:
-            leases = await self.control.leases()
-        except PlatformError:
+            async with asyncio.timeout(within_s):
+                leases = await self.control.leases()
+        except (PlatformError, TimeoutError):
             return None
         return next((one for one in leases if one.metadata.get("reference") == record.reference), None)
 
@@ -173,6 +195,7 @@ class Lifecycle:
         """Wait until the slice can be used; `TimedOut` after `ready_s`, `ServerFault` if it ends instead."""
         lease_id = _id_of(record)
         ends_at = self.now() + timedelta(seconds=self.patience.ready_s)
+        pauses = self._pauses()
         while record.ready_at is None:
             lease = await self._listed_late(record)
             if lease is not None and lease.status is LeaseStatus.ACTIVE:
@@ -185,7 +208,7 @@ class Lifecycle:
                     f"lease {lease_id} was not ready after {self.patience.ready_s:g} s",
                     hint="allow longer with --timeout or lease.ready_s, or try another pool: harpoon pools",
                 )
-            await self.sleep(self.patience.poll_s)
+            await self.sleep(next(pauses))
         return self._current(record)
 
     async def _listed_late(self, record: LeaseRecord) -> Lease | None:
@@ -224,8 +247,16 @@ class Lifecycle:
             if not self._absence_is_proof(record):
                 raise
             return
+        pauses = self._pauses()
         while await self._is_there(record):
-            await self.sleep(self.patience.poll_s)
+            await self.sleep(next(pauses))
+
+    def _pauses(self) -> Iterator[float]:
+        """Seconds between two looks: short at first, for platforms that are quick, then up to `poll_s`."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            yield min(pause_s, self.patience.poll_s)
+            pause_s *= 1.5
 
     async def _is_there(self, record: LeaseRecord) -> bool:
         try:
@@ -252,7 +283,7 @@ class Lifecycle:
             return self._current(record)
         current = self._current(record)
         if current.lease_id is None:
-            lease = await self.find(current)
+            lease = await self.find(current, within_s=within_s)
             if lease is None:
                 return self._absent(current)
             self.ledger.accepted(current.reference, lease, self.now())

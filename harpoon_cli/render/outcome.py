@@ -73,6 +73,7 @@ class Outcome:
     """The result of a command.
 
     ids are what `--output ids` prints, one a line. notes are sentences for a person, printed to stderr.
+    receipt_facts are what a person also sees in the receipt, e.g. the model and the tokens.
     A non-zero `exit` with data is a command that ran and did not find things as they should be; `errors`
     then says why, and `data` still holds what is known.
     """
@@ -81,6 +82,7 @@ class Outcome:
     views: Sequence[Table | Facts | Text] = ()
     ids: Sequence[str] = ()
     receipt: Receipt | None = None
+    receipt_facts: Sequence[tuple[str, Cell | str]] = ()
     notes: Sequence[str] = ()
     errors: Sequence[HarpoonError] = field(default_factory=tuple)
     exit: Exit = Exit.DONE

@@ -1,1 +1,1 @@
-"""To be written."""
+"""The embedded platform: the default contract, played on this machine. `embedded.open_sandbox` opens it."""

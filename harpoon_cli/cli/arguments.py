@@ -1,0 +1,70 @@
+"""Arguments that several commands take, with the words that explain them."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from math import ceil
+from typing import Annotated
+
+from typer import BadParameter, Option
+
+from harpoon_cli.settings.durations import parse_duration
+
+
+def duration(text: str) -> float:
+    """Seconds from 900, 90s, 15m or 1h30m."""
+    try:
+        seconds = parse_duration(text)
+    except ValueError as cause:
+        raise BadParameter(str(cause)) from cause
+    if seconds <= 0:
+        raise BadParameter("a duration is longer than nothing")
+    return seconds
+
+
+def money(text: str) -> Decimal:
+    """An amount in the platform's currency."""
+    try:
+        amount = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount <= 0:
+        raise BadParameter(f"{text!r} is not an amount of money; write 0.50")
+    return amount
+
+
+def memory(text: str) -> int:
+    """MB from 20GB, 20480MB or 20480."""
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(GB|G|MB|M|)", text.strip(), re.IGNORECASE)
+    size_mb = float(found[1]) * (1024 if found[2].upper().startswith("G") else 1) if found else 0.0
+    if size_mb < 1:
+        raise BadParameter(f"{text!r} is not an amount of memory; write 20GB or 20480 (MB)")
+    return ceil(size_mb)
+
+
+PoolOption = Annotated[
+    str | None, Option("--pool", metavar="ID", help="Lease from this pool; else the cheapest that fits.")
+]
+ModelOption = Annotated[str | None, Option("--model", "-m", metavar="NAME", help="A model of the catalogue.")]
+TtlOption = Annotated[
+    float | None,
+    Option(
+        "--ttl",
+        parser=duration,
+        metavar="DURATION",
+        help="The platform ends the lease after this at the latest; 15m unless configured.",
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    Option("--timeout", parser=duration, metavar="DURATION", help="How long to wait until it is ready."),
+]
+MaxCostOption = Annotated[
+    Decimal | None,
+    Option("--max-cost", parser=money, metavar="AMOUNT", help="Refuse a lease that could cost more."),
+]
+WatchOption = Annotated[bool, Option("--watch", "-w", help="Show it again and again until Ctrl-C.")]
+IntervalOption = Annotated[
+    float, Option("--interval", parser=duration, metavar="DURATION", help="Between two looks with --watch.")
+]

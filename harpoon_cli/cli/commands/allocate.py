@@ -1,0 +1,168 @@
+"""Lease a GPU slice and keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from typer import Option
+
+from harpoon_cli.cli.arguments import (
+    MaxCostOption,
+    ModelOption,
+    PoolOption,
+    TimeoutOption,
+    TtlOption,
+    memory,
+)
+from harpoon_cli.cli.command import command, new_app
+from harpoon_cli.cli.session import Session
+from harpoon_cli.domain import Gpu, LeaseRecord, Money, Pool, PoolId, Price, Receipt, Requirements
+from harpoon_cli.errors import UsageFault
+from harpoon_cli.render import words
+from harpoon_cli.render.outcome import Cell, Facts, Outcome, Tone
+
+app = new_app()
+
+
+@dataclass(frozen=True, slots=True)
+class AllocateData:
+    """lease_id is None for a dry run. The times in seconds are measured; worst_case_cost is all of the TTL."""
+
+    dry_run: bool
+    lease_id: str | None
+    reference: str | None
+    pool_id: str
+    gpu: Gpu | None
+    price: Price | None
+    ttl_s: int
+    worst_case_cost: Money | None
+    accept_s: float | None
+    ready_s: float | None
+    expires_at: datetime | None
+
+
+@command(
+    app,
+    "allocate",
+    data=AllocateData,
+    examples=[
+        ("allocate --model qwen-30b", "lease what the model needs, from the cheapest pool that fits"),
+        ("allocate --vram 20GB --tflops 30 --ttl 1h --max-cost 2.50", "a slice by size, with a ceiling"),
+        ("allocate -m mistral-7b --dry-run", "show what would be leased, and lease nothing"),
+        ("id=$(harpoon allocate -m gemma-2b -q) && harpoon infer --lease $id -m gemma-2b Hi", "in a script"),
+    ],
+)
+async def allocate(
+    session: Session,
+    model: ModelOption = None,
+    vram: Annotated[
+        int | None,
+        Option("--vram", parser=memory, metavar="SIZE", help="Memory, such as 20GB or 20480 (MB)."),
+    ] = None,
+    tflops: Annotated[
+        float | None, Option("--tflops", min=0, help="Dense FP16 TFLOPS.", metavar="NUMBER")
+    ] = None,
+    pool: PoolOption = None,
+    ttl: TtlOption = None,
+    wait: Annotated[bool, Option("--wait/--no-wait", help="Wait until the slice can be used.")] = True,
+    timeout: TimeoutOption = None,
+    max_cost: MaxCostOption = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would be leased; lease nothing.")] = False,
+) -> Outcome:
+    """Lease a GPU slice that fits a model or a size, and keep it until its end or `harpoon release`.
+
+    Prints the lease's id, its pool and slice, how long the platform took to accept it and to make it ready,
+    what an hour costs, and when the platform ends it.
+    """
+    from harpoon_cli.cli.leasing import ceiling_of, leased, worst_case
+    from harpoon_cli.cli.placement import known_pools, place
+    from harpoon_cli.leases.lifecycle import Order
+
+    wanted, allowed = _wanted(session, model, vram, tflops)
+    chosen = place(session, wanted, await known_pools(session), pool, allowed)
+    ttl_s = session.settings.lease.ttl_s if ttl is None else round(ttl)
+    most = ceiling_of(session, max_cost)
+    worst = worst_case(chosen, ttl_s, most)
+    if dry_run:
+        return _outcome(_planned(chosen, wanted, ttl_s, worst))
+    lifecycle = session.lifecycle(ready_s=timeout)
+    order = Order(chosen.id, wanted, ttl_s)
+    async with leased(session, lifecycle, order, keep=True, wait=wait, max_cost=most) as record:
+        taken = _taken(record, worst)
+    return _outcome(taken, session.receipt)
+
+
+def _wanted(
+    session: Session, model: str | None, vram: int | None, tflops: float | None
+) -> tuple[Requirements, Sequence[PoolId]]:
+    """What the slice must offer, and the only pools it may come from (none named: any)."""
+    if model is not None:
+        if vram is not None or tflops is not None:
+            raise UsageFault(
+                "a model already says how large the slice must be",
+                hint="give either --model, or --vram and --tflops",
+            )
+        entry = session.catalogue.find(model)
+        return entry.requirements, entry.pools
+    if vram is None:
+        raise UsageFault(
+            "say what to lease", hint="--model NAME (harpoon models), or --vram 20GB --tflops 30"
+        )
+    return Requirements(vram_mb=vram, tflops=tflops or 0.0), ()
+
+
+def _planned(pool: Pool, wanted: Requirements, ttl_s: int, worst: Money | None) -> AllocateData:
+    return AllocateData(
+        dry_run=True,
+        lease_id=None,
+        reference=None,
+        pool_id=pool.id,
+        gpu=Gpu(pool.gpu_model, wanted.vram_mb, wanted.tflops),
+        price=pool.price,
+        ttl_s=ttl_s,
+        worst_case_cost=worst,
+        accept_s=None,
+        ready_s=None,
+        expires_at=None,
+    )
+
+
+def _taken(record: LeaseRecord, worst: Money | None) -> AllocateData:
+    return AllocateData(
+        dry_run=False,
+        lease_id=record.lease_id,
+        reference=record.reference,
+        pool_id=record.request.pool_id,
+        gpu=record.gpu,
+        price=record.price,
+        ttl_s=record.request.ttl_s,
+        worst_case_cost=worst,
+        accept_s=_seconds(record.intended_at, record.accepted_at),
+        ready_s=_seconds(record.intended_at, record.ready_at),
+        expires_at=record.expires_at,
+    )
+
+
+def _seconds(began: datetime, ended: datetime | None) -> float | None:
+    return None if ended is None else (ended - began).total_seconds()
+
+
+def _outcome(data: AllocateData, receipt: Receipt | None = None) -> Outcome:
+    facts: list[tuple[str, Cell | str]] = [
+        ("lease", Cell(data.lease_id, Tone.STRONG) if data.lease_id else "none: this is a dry run"),
+        ("pool", data.pool_id),
+        ("slice", words.gpu(data.gpu)),
+        ("accepted after", words.duration(data.accept_s)),
+        ("ready after", words.duration(data.ready_s)),
+        ("price", words.price(data.price)),
+        ("at most", words.money(data.worst_case_cost)),
+        ("ends", words.instant(data.expires_at) if data.expires_at else f"{words.span(data.ttl_s)} after"),
+    ]
+    if not data.dry_run:
+        facts.append(("release with", f"harpoon release {data.lease_id}"))
+    return Outcome(
+        data=data, views=[Facts(facts)], ids=[data.lease_id] if data.lease_id else [], receipt=receipt
+    )

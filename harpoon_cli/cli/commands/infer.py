@@ -1,0 +1,324 @@
+"""Run a prompt: lease, answer, give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+from typer import Argument, Option
+
+from harpoon_cli.cli.arguments import MaxCostOption, ModelOption, PoolOption, TimeoutOption, TtlOption
+from harpoon_cli.cli.command import command, new_app
+from harpoon_cli.cli.leasing import ceiling_of, leased, worst_case
+from harpoon_cli.cli.placement import known_pools, place
+from harpoon_cli.cli.prompts import read_prompt
+from harpoon_cli.cli.routes import decide_for, only_pool, tell_choice
+from harpoon_cli.cli.session import Session
+from harpoon_cli.client.service import Platform
+from harpoon_cli.domain import (
+    Completion,
+    CompletionRequest,
+    Delta,
+    Lease,
+    LeaseId,
+    Model,
+    Money,
+    Pool,
+    PoolId,
+    Prompt,
+    Receipt,
+    Usage,
+)
+from harpoon_cli.leases.lifecycle import Order
+from harpoon_cli.render import words
+from harpoon_cli.render.outcome import Cell, Outcome, Text, Tone
+from harpoon_cli.routing.decision import Decision
+
+app = new_app()
+
+
+@dataclass(frozen=True, slots=True)
+class InferData:
+    """model is the catalogue's name that was asked for, model_used what the server says answered.
+
+    first_token_s and total_s are measured from the sending of the prompt; cost is the lease's, None where no
+    price is known or the lease is not this command's own. decision is there with --explain.
+    """
+
+    text: str
+    model: str
+    model_used: str | None
+    engine: str | None
+    finish_reason: str
+    usage: Usage | None
+    first_token_s: float | None
+    total_s: float
+    lease_id: str | None
+    pool_id: str | None
+    cost: Money | None
+    decision: Decision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line says about the answer; None leaves it to routing and configuration."""
+
+    model: str | None
+    max_tokens: int | None
+    temperature: float | None
+    streamed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the command line says about the lease; None leaves it to the configuration."""
+
+    pool: str | None
+    ttl_s: float | None
+    timeout_s: float | None
+    max_cost: Decimal | None
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked and how, settled before anything is leased."""
+
+    prompt: Prompt
+    decision: Decision
+    model: Model
+    max_tokens: int
+    temperature: float | None
+    streamed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer and its measured times in seconds from the sending of the prompt."""
+
+    completion: Completion
+    first_token_s: float | None
+    total_s: float
+
+
+@command(
+    app,
+    "infer",
+    data=InferData,
+    examples=[
+        ('infer "Why is the sky blue?"', "route, lease, answer, release, and print a receipt"),
+        ("infer --model qwen-30b --file question.txt", "a named model and a prompt from a file"),
+        ("git diff | harpoon infer - --system 'Review this change.'", "a prompt from standard input"),
+        ("infer --lease alloc-1234 'And at sunset?'", "on a lease that is already held"),
+        ("infer 'List three primes.' -o json", "one JSON document, for a script"),
+    ],
+)
+async def infer(
+    session: Session,
+    prompt: Annotated[
+        str | None, Argument(help="The prompt; - reads standard input.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None, Option("--file", "-f", metavar="PATH", help="Read the prompt from a file.")
+    ] = None,
+    model: ModelOption = None,
+    pool: PoolOption = None,
+    lease: Annotated[
+        str | None,
+        Option("--lease", metavar="ID", help="Use this held lease; nothing is leased or released."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, Option("--max-tokens", min=1, metavar="NUMBER", help="The longest answer, in tokens.")
+    ] = None,
+    temperature: Annotated[
+        float | None, Option("--temperature", min=0, max=2, metavar="NUMBER", help="0 to 2.")
+    ] = None,
+    system: Annotated[
+        str | None, Option("--system", metavar="TEXT", help="A text that stands before the prompt.")
+    ] = None,
+    no_stream: Annotated[bool, Option("--no-stream", help="Wait for the whole answer.")] = False,
+    keep: Annotated[bool, Option("--keep", help="Do not release the lease at the end.")] = False,
+    explain: Annotated[bool, Option("--explain", help="Say why this model was chosen.")] = False,
+    ttl: TtlOption = None,
+    timeout: TimeoutOption = None,
+    max_cost: MaxCostOption = None,
+) -> Outcome:
+    """Run a prompt on a leased GPU slice: request, analyze, allocate, execute, release.
+
+    The answer goes to standard output as it arrives; the receipt (times, model, pool, tokens, cost, what was
+    released) goes to standard error. Whatever happens, the lease is released, unless --keep is given and all
+    went well.
+    """
+    with session.step("request"):
+        text = Prompt(read_prompt(prompt, file), system)
+        platform = session.platform()
+    with session.step("analyze"):
+        held = await _held_lease(session, platform, lease) if lease else None
+        wishes = Wishes(model, max_tokens, temperature, streamed=not no_stream)
+        question, pools = await _analyze(session, text, wishes, held, pool)
+    tell_choice(session, question.decision, in_full=explain)
+    if held is not None or not platform.control.features.leases:
+        answer = await _ask(session, platform, question, held.id if held else None)
+        session.receipt = _receipt_without_lease(session, held)
+    else:
+        terms = Terms(pool, ttl, timeout, max_cost, keep)
+        answer = await _ask_on_new_lease(session, platform, question, pools, terms)
+    return _outcome(session, question, answer, explain=explain)
+
+
+async def _held_lease(session: Session, platform: Platform, name: str) -> Lease:
+    """The named lease as the platform shows it; a name may also be our reference."""
+    record = session.ledger.named(platform.endpoint, name)
+    return await platform.control.lease(record.lease_id if record and record.lease_id else LeaseId(name))
+
+
+async def _analyze(
+    session: Session,
+    prompt: Prompt,
+    wishes: Wishes,
+    held: Lease | None,
+    pool: str | None,
+) -> tuple[Question, tuple[Pool, ...] | None]:
+    """Which model, by the routing engine, over what fits the pools (or the held lease)."""
+    pools = (_as_pool(held),) if held else await known_pools(session)
+    if held is None:
+        pools = only_pool(session, pools, pool)
+    routing = session.settings.routing
+    max_tokens = wishes.max_tokens or routing.max_tokens
+    pin = session.catalogue.find(wishes.model).name if wishes.model else None
+    decision = decide_for(session, prompt, pools, pin=pin, max_tokens=max_tokens)
+    temperature = routing.temperature if wishes.temperature is None else wishes.temperature
+    model = session.catalogue.find(decision.model)
+    return Question(prompt, decision, model, max_tokens, temperature, wishes.streamed), pools
+
+
+def _as_pool(held: Lease) -> Pool:
+    """A held slice, as a pool in which nothing but it is free."""
+    gpu = held.gpu
+    return Pool(
+        id=held.pool_id or PoolId("unknown"),
+        name=str(held.id),
+        gpu_model=gpu.model if gpu else "unknown",
+        gpu_vram_mb=gpu.vram_mb if gpu else None,
+        gpu_tflops=gpu.tflops if gpu else None,
+    )
+
+
+async def _ask_on_new_lease(
+    session: Session,
+    platform: Platform,
+    question: Question,
+    pools: tuple[Pool, ...] | None,
+    terms: Terms,
+) -> Answer:
+    requirements = question.model.requirements
+    chosen = place(session, requirements, pools, terms.pool, question.model.pools)
+    ttl_s = session.settings.lease.ttl_s if terms.ttl_s is None else round(terms.ttl_s)
+    most = ceiling_of(session, terms.max_cost)
+    worst_case(chosen, ttl_s, most)
+    lifecycle = session.lifecycle(ready_s=terms.timeout_s)
+    order = Order(chosen.id, requirements, ttl_s)
+    async with leased(session, lifecycle, order, keep=terms.keep, max_cost=most) as record:
+        return await _ask(session, platform, question, record.lease_id)
+
+
+async def _ask(session: Session, platform: Platform, question: Question, lease_id: LeaseId | None) -> Answer:
+    request = CompletionRequest(
+        prompt=question.prompt,
+        model=question.model.served_name,
+        max_tokens=question.max_tokens,
+        temperature=question.temperature,
+        lease_id=lease_id,
+    )
+    with session.step("execute"):
+        began = monotonic()
+        if not question.streamed:
+            completion = await platform.inference.complete(request)
+            return Answer(completion, None, monotonic() - began)
+        return await _stream(session, platform, request, began)
+
+
+async def _stream(session: Session, platform: Platform, request: CompletionRequest, began: float) -> Answer:
+    first_token_s: float | None = None
+    whole: Completion | None = None
+    try:
+        async for part in platform.inference.stream(request):
+            if isinstance(part, Delta):
+                first_token_s = monotonic() - began if first_token_s is None else first_token_s
+                session.screen.answer(part.text)
+            else:
+                whole = part
+    finally:
+        session.screen.answer_end()
+    assert whole is not None, "a stream ends with the whole answer or raises"
+    return Answer(whole, first_token_s, monotonic() - began)
+
+
+def _receipt_without_lease(session: Session, held: Lease | None) -> Receipt:
+    """Nothing was leased for this: only the times are this command's own."""
+    return Receipt(
+        steps=tuple(session.steps),
+        lease_id=held.id if held else None,
+        pool_id=held.pool_id if held else None,
+        gpu=held.gpu if held else None,
+        price=held.price if held else None,
+        kept=held is not None,
+    )
+
+
+def _outcome(session: Session, question: Question, answer: Answer, *, explain: bool) -> Outcome:
+    completion, receipt = answer.completion, session.receipt
+    data = InferData(
+        text=completion.text,
+        model=question.model.name,
+        model_used=completion.model_used,
+        engine=completion.engine,
+        finish_reason=completion.finish_reason,
+        usage=completion.usage,
+        first_token_s=answer.first_token_s,
+        total_s=answer.total_s,
+        lease_id=receipt.lease_id if receipt else None,
+        pool_id=receipt.pool_id if receipt else None,
+        cost=receipt.cost if receipt else None,
+        decision=question.decision if explain else None,
+    )
+    return Outcome(
+        data=data,
+        views=[Text(completion.text)],
+        ids=[completion.text],
+        receipt=receipt,
+        receipt_facts=_facts(data),
+        notes=_doubts(data),
+    )
+
+
+def _facts(data: InferData) -> list[tuple[str, Cell | str]]:
+    counts = data.usage
+    tokens = (
+        f"{counts.prompt_tokens} in, {counts.completion_tokens} out" if counts else "not told by the server"
+    )
+    facts: list[tuple[str, Cell | str]] = [("model", _model_words(data)), ("tokens", tokens)]
+    if data.first_token_s is not None:
+        facts.append(("first token", f"{words.duration(data.first_token_s)} measured"))
+    if data.cost is not None:
+        facts.append(("per inference", words.money(data.cost)))
+    return facts
+
+
+def _model_words(data: InferData) -> Cell:
+    """What was asked for and what answered: never one for the other."""
+    if data.engine == "simulated":
+        return Cell(f"{data.model}, SIMULATED: no model ran", Tone.WARN)
+    if data.model_used in (None, data.model):
+        return Cell(data.model)
+    by = f" ({data.engine})" if data.engine else ""
+    return Cell(f"{data.model}, answered by {data.model_used}{by}")
+
+
+def _doubts(data: InferData) -> list[str]:
+    if data.finish_reason == "length":
+        return ["the answer stops at --max-tokens; a larger number gives more of it"]
+    return []

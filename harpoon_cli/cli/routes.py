@@ -1,0 +1,111 @@
+"""Which model a prompt goes to, for every command that asks, and the words that say why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harpoon_cli.cli.connect import routing_base
+from harpoon_cli.cli.session import Session
+from harpoon_cli.domain import Pool, PoolId, Prompt
+from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Tone
+from harpoon_cli.routing import Candidate, CandidateResult, Decision, Policy, decide
+from harpoon_cli.routing.placement import pool_named
+
+BAR_COLUMNS = 10
+
+
+def only_pool(session: Session, pools: Sequence[Pool] | None, named: str | None) -> tuple[Pool, ...] | None:
+    """The pools that may be used: the named or configured one, else all; `NoSuchPool` where it is none of them."""
+    name = named or session.settings.platform.pool_id
+    if pools is None or not name:
+        return None if pools is None else tuple(pools)
+    return (pool_named(pools, PoolId(name)),)
+
+
+def decide_for(
+    session: Session,
+    prompt: Prompt,
+    pools: tuple[Pool, ...] | None,
+    *,
+    pin: str | None,
+    max_tokens: int,
+) -> Decision:
+    """The routing engine's decision over the whole catalogue, by the configured policy."""
+    routing = session.settings.routing
+    catalogue = session.catalogue
+    small, large = catalogue.find(routing.small).name, catalogue.find(routing.large).name
+    policy = Policy(allow=(small, large), pin=pin, max_tokens=max_tokens, base=routing_base(session.settings))
+    candidates = [Candidate(model, pools) for model in catalogue.models.values()]
+    return decide(prompt, candidates, policy)
+
+
+def tell_choice(session: Session, decision: Decision, *, in_full: bool) -> None:
+    """Say on stderr why, where it was asked for; a model other than the one routing wanted is always said."""
+    if in_full or (decision.model != decision.wanted and not decision.pinned):
+        session.screen.note(f"{decision.model}: {decision.reason}")
+    if in_full:
+        for part in decision.score.contributions:
+            session.screen.note(f"{part.amount:+.3f} {part.signal}: {part.sentence}")
+        session.screen.note(decision.quality.note)
+
+
+def views_of(decision: Decision) -> list[Table | Facts]:
+    """The decision as people read it: the choice, what made the score, and what each model had against it."""
+    return [_choice(decision), _contributions(decision), _candidates(decision)]
+
+
+def _choice(decision: Decision) -> Facts:
+    facts: list[tuple[str, Cell | str]] = [
+        ("model", Cell(decision.model, Tone.STRONG)),
+        ("because", decision.reason),
+        ("score", f"{decision.score.total:+.3f} log-odds that a larger model is needed"),
+        ("threshold", f"{decision.threshold.total:+.3f}"),
+        ("margin", f"{decision.margin:+.3f}"),
+        ("prompt", f"about {decision.prompt_tokens} tokens, estimated"),
+        ("weights", f"{decision.quality.weights}: {decision.quality.note}"),
+    ]
+    return Facts(facts)
+
+
+def _contributions(decision: Decision) -> Table:
+    largest = max((abs(part.amount) for part in decision.score.contributions), default=0.0)
+    rows: list[Sequence[Cell | str]] = [
+        ["intercept", f"{decision.score.intercept:+.3f}", "", "where every prompt starts"]
+    ]
+    rows += [
+        [part.signal, f"{part.amount:+.3f}", _bar(part.amount, largest), part.sentence]
+        for part in sorted(decision.score.contributions, key=lambda part: -abs(part.amount))
+    ]
+    columns = [
+        Column("signal", "signal"),
+        Column("amount", "log-odds", right=True),
+        Column("bar", ""),
+        Column("sentence", "found"),
+    ]
+    return Table(columns, rows)
+
+
+def _bar(amount: float, largest: float) -> str:
+    length = round(BAR_COLUMNS * abs(amount) / largest) if largest else 0
+    return ("+" if amount > 0 else "-") * length
+
+
+def _candidates(decision: Decision) -> Table:
+    columns = [
+        Column("model", "model"),
+        Column("passed", "can run"),
+        Column("margin", "margin", right=True),
+        Column("pool", "pool"),
+        Column("against", "against it"),
+    ]
+    return Table(columns, [_candidate_row(one) for one in decision.candidates])
+
+
+def _candidate_row(result: CandidateResult) -> Sequence[Cell | str]:
+    return [
+        result.model,
+        Cell("yes", Tone.GOOD) if result.passed else Cell("no", Tone.WARN),
+        "-" if result.margin is None else f"{result.margin:+.3f}",
+        result.pool or "-",
+        "; ".join(gate.sentence for gate in result.failed) or "-",
+    ]

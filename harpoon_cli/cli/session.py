@@ -1,0 +1,192 @@
+"""What a running command is given: settings, platform, ledger and screen, each opened when first used."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Literal
+
+from harpoon_cli.cli.options import CommonOptions
+from harpoon_cli.domain import Receipt, Step
+from harpoon_cli.render.screen import Screen
+from harpoon_cli.render.terminal import Terminal
+from harpoon_cli.settings.paths import state_dir
+
+if TYPE_CHECKING:
+    from harpoon_cli.catalogue import Catalogue
+    from harpoon_cli.client.service import Platform
+    from harpoon_cli.client.transport import Exchange
+    from harpoon_cli.leases.alive import SignOfLife
+    from harpoon_cli.leases.ledger import Ledger
+    from harpoon_cli.leases.lifecycle import Lifecycle
+    from harpoon_cli.settings.load import Loaded
+    from harpoon_cli.settings.model import Settings
+
+
+class Session:
+    """One command's surroundings. Notes and the receipt so far survive an error, and are printed with it."""
+
+    def __init__(self, command: str, options: CommonOptions, screen: Screen, loaded: Loaded | None) -> None:
+        self.command = command
+        self.options = options
+        self.screen = screen
+        self.endpoint_name: str | None = None
+        self.steps: list[Step] = []
+        self.receipt: Receipt | None = None
+        self.exchanges: list[Exchange] = []
+        self._loaded = loaded
+        self._platform: Platform | None = None
+        self._sign: SignOfLife | None = None
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The settings and where each came from; `ConfigurationFault` where they cannot be used."""
+        return self._loaded if self._loaded is not None else load_settings(self.options)
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        from harpoon_cli.catalogue import BUILT_IN, merge
+        from harpoon_cli.settings.show import model_entries
+
+        return merge(BUILT_IN, model_entries(self.loaded))
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        from harpoon_cli.leases.ledger import Ledger
+
+        return Ledger(state_dir() / "ledger.db")
+
+    def platform(self) -> Platform:
+        """The configured platform, or the sandbox where nothing is configured at all, which is said."""
+        if self._platform is None:
+            self._platform = self._connect()
+        return self._platform
+
+    def _connect(self) -> Platform:
+        from harpoon_cli.cli import connect
+        from harpoon_cli.settings.endpoint import LiveEndpoint, endpoint
+
+        where = endpoint(self.loaded)
+        if isinstance(where, LiveEndpoint):
+            self.endpoint_name = where.base_url
+            for url in where.readable_on_the_way:
+                self.screen.detail(f"insecure_http: what is sent to {url} can be read on the way")
+            return connect.connect_live(self.settings, where, self._observe)
+        self.endpoint_name = connect.SANDBOX
+        self.screen.note("no endpoint is configured: this is the embedded sandbox, not HostedAI")
+        return connect.connect_sandbox(self.settings, self._observe)
+
+    def _observe(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+        took_ms = (exchange.total_s or 0.0) * 1000
+        connection = "connection reused" if exchange.reused else "new connection"
+        self.screen.detail(
+            f"{exchange.method} {exchange.path} -> {exchange.status or 'no answer'} "
+            f"in {took_ms:.1f} ms ({connection})",
+            level=2,
+        )
+
+    def lifecycle(self, *, ready_s: float | None = None) -> Lifecycle:
+        """The life of leases on the configured platform, in the shared ledger."""
+        from harpoon_cli.cli.connect import patience, retry_policy
+        from harpoon_cli.leases.lifecycle import Lifecycle
+        from harpoon_cli.leases.owner import current_owner
+
+        platform = self.platform()
+        return Lifecycle(
+            control=platform.control,
+            ledger=self.ledger,
+            endpoint=platform.endpoint,
+            owner=current_owner(os.environ),
+            holder=self._holder,
+            patience=patience(self.settings, ready_s=ready_s),
+            retry=retry_policy(self.settings),
+        )
+
+    def _holder(self) -> str:
+        from harpoon_cli.leases.alive import SignOfLife
+
+        if self._sign is None:
+            self._sign = SignOfLife(self.signs_of_life)
+        return self._sign.name
+
+    @property
+    def signs_of_life(self) -> Path:
+        return state_dir() / "alive"
+
+    def may_hold_a_lease(self) -> bool:
+        """Has this command asked for a lease at all?"""
+        return self._sign is not None
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Show a step of the work, and time it for the receipt, failed or not."""
+        began = monotonic()
+        try:
+            with self.screen.step(name):
+                yield
+        finally:
+            self.steps.append(Step(name, monotonic() - began))
+
+    async def close(self) -> None:
+        if self._platform is not None:
+            await self._platform.close()
+        if self._sign is not None:
+            self._sign.close()
+
+
+def load_settings(options: CommonOptions) -> Loaded:
+    from harpoon_cli.settings.load import load
+
+    return load(
+        flags=options.flags(),
+        config=options.config,
+        profile=options.profile,
+        environ=os.environ,
+        cwd=Path.cwd(),
+    )
+
+
+def open_session(command: str, options: CommonOptions, *, needs_settings: bool) -> Session:
+    """A session whose screen looks as the settings say; without settings, as the flags say."""
+    if not needs_settings:
+        return Session(command, options, screen_of(options), None)
+    loaded = load_settings(options)
+    output = loaded.settings.output
+    screen = _screen(output.format, output.color, accessible=output.accessible, verbosity=output.verbosity)
+    return Session(command, options, screen, loaded)
+
+
+def screen_of(options: CommonOptions) -> Screen:
+    """A screen by the flags alone: for an error that comes before the settings."""
+    return _screen(
+        options.output or ("ids" if options.quiet else "auto"),
+        "never" if options.no_color else "auto",
+        accessible=options.accessible,
+        verbosity=-1 if options.quiet else options.verbose,
+    )
+
+
+def _screen(
+    output: str, color: Literal["auto", "always", "never"], *, accessible: bool, verbosity: int
+) -> Screen:
+    terminal = Terminal.detect(
+        os.environ, sys.stdin, sys.stdout, sys.stderr, color=color, accessible=accessible
+    )
+    return Screen(
+        terminal,
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+        output=output,
+        quiet=verbosity < 0,
+        verbosity=max(verbosity, 0),
+    )

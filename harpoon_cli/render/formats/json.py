@@ -1,0 +1,12 @@
+"""The versioned envelope as JSON: indented for people, one line for a snapshot of many."""
+
+from __future__ import annotations
+
+from harpoon_cli.render.envelope import encode, envelope
+from harpoon_cli.render.printout import Printout
+
+
+def render(printout: Printout) -> str:
+    """The envelope; ASCII only where stdout cannot show every character."""
+    whole = envelope(printout.outcome, printout.command, printout.endpoint)
+    return encode(whole, ascii_only=not printout.terminal.out.unicode, one_line=printout.one_line)

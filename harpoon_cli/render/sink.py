@@ -1,0 +1,51 @@
+"""One output stream that may be closed, full or no longer read; it writes what it is given, unchanged."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+from harpoon_cli.errors import StorageFault
+
+
+class ReaderGone(Exception):
+    """Nobody reads our output any more (`| head`): release what is held and end, without a word."""
+
+
+class Sink:
+    """A stream, or None where it was closed before the start.
+
+    After a failure it is silent: the failure is told once, and what is written then goes nowhere.
+    """
+
+    def __init__(self, stream: TextIO | None, name: str) -> None:
+        self._stream = stream
+        self._name = name
+        self._silent = False
+
+    def write(self, text: str) -> None:
+        """Write and flush. `ReaderGone` where the reader left, `StorageFault` for any other failure."""
+        if self._silent or not text:
+            return
+        if self._stream is None:
+            self._silent = True
+            raise StorageFault(f"cannot write to {self._name}: it is closed")
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError as gone:
+            self._silence()
+            raise ReaderGone(self._name) from gone
+        except (OSError, ValueError) as fault:
+            self._silence()
+            reason = fault.strerror if isinstance(fault, OSError) else "it is closed"
+            raise StorageFault(f"cannot write to {self._name}: {reason}") from fault
+
+    def _silence(self) -> None:
+        """Point the stream at nothing: Python tries again at exit, and failing twice changes the status."""
+        self._silent = True
+        with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nothing:
+            if self._stream:
+                os.dup2(nothing.fileno(), self._stream.fileno())

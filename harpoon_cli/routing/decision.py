@@ -1,0 +1,163 @@
+"""The values a decision is made of; they are the explanation, printed whole. They compute nothing.
+
+Log-odds throughout are those of "a larger model is needed". Every total here is the `math.fsum` of the parts
+beside it, and a margin is score minus threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harpoon_cli.domain import Model, Money, Pool, PoolId, Price
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model and what is known now about where it could run.
+
+    pools are those it may be placed in, whatever they have free; None where the platform does not list its
+    pools, and then nothing about them is checked.
+    """
+
+    model: Model
+    pools: tuple[Pool, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator asks of routing.
+
+    allow: names of the models the score chooses among, in any order ("the small and the large one"); empty
+    for every candidate. pin: the one model asked for by name, whatever the score. max_tokens: the longest
+    answer asked for, None where that is left to the server. base: finite log-odds that the score must reach
+    for a larger model. step: what each further size adds to that, where there are more than two; at least 0.
+    """
+
+    allow: tuple[str, ...] = ()
+    pin: str | None = None
+    max_tokens: int | None = None
+    base: float = 0.0
+    step: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One signal's share of the score: amount = weight times value, in log-odds."""
+
+    signal: str
+    value: float
+    weight: float
+    amount: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Log-odds that a larger model is needed: the intercept and all contributions.
+
+    whole says whether all of the prompt was read, or only its two ends.
+    """
+
+    total: float
+    intercept: float
+    contributions: tuple[Contribution, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One named part of a threshold, in log-odds."""
+
+    name: str
+    amount: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What the score must reach for a step up to a larger model."""
+
+    total: float
+    parts: tuple[Part, ...]
+
+
+class Verdict(StrEnum):
+    """What a gate says: passed, ruled out by the operator, impossible whatever is free, or impossible now."""
+
+    PASSED = "passed"
+    EXCLUDED = "excluded"
+    NEVER = "never"
+    NOT_NOW = "not now"
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate's verdict on one candidate, with the reason in words."""
+
+    gate: str
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedCost:
+    """The most the tokens may cost: the prompt's, estimated, and the longest answer asked for."""
+
+    money: Money
+    prompt_tokens: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateResult:
+    """All that is known about one candidate, removed or not.
+
+    threshold is what the score must reach for this model to be preferred to the next smaller one; margin is
+    the score minus that. Both are None for the smallest model and for one that the score may not choose. cost
+    is None where no token price or no max_tokens is known. pool and price are the cheapest place it fits now.
+    """
+
+    model: str
+    passed: bool
+    gates: tuple[GateResult, ...]
+    threshold: Threshold | None
+    margin: float | None
+    cost: ExpectedCost | None
+    pool: PoolId | None
+    price: Price | None
+
+    @property
+    def failed(self) -> tuple[GateResult, ...]:
+        return tuple(gate for gate in self.gates if gate.verdict is not Verdict.PASSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the weights are and what is known about how good they are."""
+
+    weights: str
+    note: str
+    source: str
+    figures: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which model, and the whole reason.
+
+    model: the one to use. wanted: the one the score alone asks for. They differ where `model` was pinned or
+    `wanted` was removed by a gate; `reason` says which. threshold is that of the step that decided.
+    prompt_tokens is an estimate. candidates are ordered from small to large.
+    """
+
+    model: str
+    wanted: str
+    pinned: bool
+    reason: str
+    margin: float
+    score: Score
+    threshold: Threshold
+    prompt_tokens: int
+    candidates: tuple[CandidateResult, ...]
+    quality: Quality

@@ -1,0 +1,155 @@
+"""Puts a decision together: one score, a threshold a step, all gates for all candidates. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from harpoon_cli.domain import Model, Prompt
+from harpoon_cli.errors import NoSuchModel, NothingFits
+from harpoon_cli.pricing import cost_of_tokens
+from harpoon_cli.routing.decision import (
+    Candidate,
+    CandidateResult,
+    Decision,
+    ExpectedCost,
+    Policy,
+    Score,
+    Threshold,
+    Verdict,
+)
+from harpoon_cli.routing.gates import Question, judge, permitted_pools
+from harpoon_cli.routing.names import nearest
+from harpoon_cli.routing.placement import cheapest
+from harpoon_cli.routing.reading import estimate_tokens, read
+from harpoon_cli.routing.score import score
+from harpoon_cli.routing.threshold import threshold
+from harpoon_cli.routing.weights import QUALITY
+
+_POOL_GATES = frozenset({"pools", "vram", "tflops", "capacity"})
+
+
+def decide(prompt: Prompt, candidates: Sequence[Candidate], policy: Policy) -> Decision:
+    """Which of the candidates answers `prompt`, and why, down to the last digit.
+
+    The score names a model among those the policy allows; where a gate removed that one, the next larger that
+    passes is taken, then the next smaller. Only the prompt's text is scored; its system text counts towards
+    the context. Raises NoSuchModel where the policy names no candidate, NothingFits where no model passes.
+    """
+    ordered = sorted(candidates, key=lambda candidate: _size(candidate.model))
+    _check_names([candidate.model.name for candidate in ordered], policy)
+    steps = _steps([candidate.model.name for candidate in ordered], policy)
+    scored = score(read(prompt.text))
+    question = Question(policy, estimate_tokens(prompt))
+    results = tuple(_result(candidate, question, scored, steps) for candidate in ordered)
+    wanted, deciding = _wanted(steps, scored, policy)
+    chosen = _chosen(results, wanted, policy)
+    return Decision(
+        model=chosen.model,
+        wanted=wanted,
+        pinned=policy.pin is not None,
+        reason=_reason(chosen.model, wanted, scored.total - deciding.total, results, policy),
+        margin=scored.total - deciding.total,
+        score=scored,
+        threshold=deciding,
+        prompt_tokens=question.prompt_tokens,
+        candidates=results,
+        quality=QUALITY,
+    )
+
+
+def _size(model: Model) -> tuple[int, float, Decimal, str]:
+    return model.vram_mb, model.tflops, model.usd_per_million_output or Decimal(0), model.name
+
+
+def _check_names(known: Sequence[str], policy: Policy) -> None:
+    if not known:
+        raise NothingFits("there is no model to choose from", hint="see: harpoon models")
+    for name in (*policy.allow, *((policy.pin,) if policy.pin is not None else ())):
+        if name not in known:
+            raise NoSuchModel(f"there is no model {name}", hint=nearest(name, known) or "see: harpoon models")
+
+
+def _steps(names: Sequence[str], policy: Policy) -> dict[str, Threshold | None]:
+    """The models the score chooses among, from small to large, each with the threshold below it."""
+    rungs = [name for name in names if not policy.allow or name in policy.allow]
+    return {name: threshold(policy, step, len(rungs)) if step else None for step, name in enumerate(rungs)}
+
+
+def _wanted(steps: dict[str, Threshold | None], scored: Score, policy: Policy) -> tuple[str, Threshold]:
+    """The model the score asks for, and the threshold that decided: the last reached, or the first missed."""
+    wanted, deciding = next(iter(steps)), None
+    for name, step in steps.items():
+        if step is None:
+            continue
+        if scored.total - step.total < 0:
+            return wanted, deciding or step
+        wanted, deciding = name, step
+    return wanted, deciding or threshold(policy, 1, 1)
+
+
+def _result(
+    candidate: Candidate, question: Question, scored: Score, steps: dict[str, Threshold | None]
+) -> CandidateResult:
+    gates = judge(candidate, question)
+    step = steps.get(candidate.model.name)
+    place = cheapest(candidate.model.requirements, permitted_pools(candidate))
+    return CandidateResult(
+        model=candidate.model.name,
+        passed=all(gate.verdict is Verdict.PASSED for gate in gates),
+        gates=gates,
+        threshold=step,
+        margin=None if step is None else scored.total - step.total,
+        cost=_expected_cost(candidate.model, question),
+        pool=place.id if place else None,
+        price=place.price if place else None,
+    )
+
+
+def _expected_cost(model: Model, question: Question) -> ExpectedCost | None:
+    answer_tokens = question.policy.max_tokens
+    if answer_tokens is None:
+        return None
+    money = cost_of_tokens(model, question.prompt_tokens, answer_tokens)
+    return ExpectedCost(money, question.prompt_tokens, answer_tokens) if money else None
+
+
+def _chosen(results: Sequence[CandidateResult], wanted: str, policy: Policy) -> CandidateResult:
+    at = next(place for place, result in enumerate(results) if result.model == wanted)
+    by_preference = [*results[at:], *reversed(results[:at])]
+    chosen = next((result for result in by_preference if result.passed), None)
+    if chosen is None:
+        raise _nothing_fits(results)
+    return chosen
+
+
+def _nothing_fits(results: Sequence[CandidateResult]) -> NothingFits:
+    considered = [
+        result for result in results if all(gate.verdict is not Verdict.EXCLUDED for gate in result.gates)
+    ]
+    told = "; ".join(f"{result.model}: {_failures(result)}" for result in considered)
+    roomless = [result for result in considered if any(gate.gate in _POOL_GATES for gate in result.failed)]
+    if not roomless:
+        hint = "shorten the prompt, lower --max-tokens, or name a model with more context: harpoon models"
+    else:
+        hint = f"see: harpoon pools --fits {roomless[0].model}"
+    return NothingFits(f"no model can take this prompt: {told}", hint=hint)
+
+
+def _failures(result: CandidateResult) -> str:
+    return ", ".join(f"{gate.gate} ({gate.sentence})" for gate in result.failed)
+
+
+def _reason(
+    model: str, wanted: str, margin: float, results: Sequence[CandidateResult], policy: Policy
+) -> str:
+    if policy.pin is not None:
+        return f"{model} is asked for by name"
+    if model != wanted:
+        removed = next(result for result in results if result.model == wanted)
+        return f"the score asks for {wanted}, but {_failures(removed)}; {model} is the next that passes"
+    if len(policy.allow or results) == 1:
+        return f"{model} is the only model to choose from"
+    if margin < 0:
+        return f"the score is {-margin:.3g} below what a larger model than {model} asks for"
+    return f"the score is {margin:.3g} above what {model} asks for"

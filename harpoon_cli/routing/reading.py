@@ -1,0 +1,101 @@
+"""Turns a prompt into what the signals may look at; it measures nothing and judges nothing.
+
+Case, compatibility forms of characters and the amount and kind of white space are levelled here, once, so
+that none of them can change a decision. Line breaks are white space: no signal sees layout.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harpoon_cli.domain import Prompt
+
+WORDS_READ = 4_096
+"""At most this many words (pieces between white space) are read from each end of a prompt."""
+
+CHARACTERS_READ = 32_768
+"""At most this many characters are read of each of these parts, half of them from either end."""
+
+_KEPT = 2 * CHARACTERS_READ
+"""Characters levelled at most; more than are read, as levelling may shorten a text."""
+
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
+_ASCII_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A levelled prompt.
+
+    text is case-folded with single spaces; words are its runs of letters and digits, with how often each
+    occurs; phrases the same words in order, a space around each; whole says whether all of the prompt is in
+    it, or only its ends.
+    """
+
+    text: str
+    words: Mapping[str, int]
+    phrases: str
+    whole: bool
+
+    def count(self, vocabulary: frozenset[str]) -> int:
+        """How many words of the prompt are in `vocabulary` (case-folded words)."""
+        return sum(self.words[word] for word in vocabulary & self.words.keys())
+
+    def count_phrases(self, phrases: Iterable[str]) -> int:
+        """How often any of the `phrases` (case-folded words, one space between) occurs, punctuation aside."""
+        return sum(self.phrases.count(f" {phrase} ") for phrase in phrases)
+
+
+def read(text: str) -> Reading:
+    """Level `text`; of a very long one only the first and the last words are kept."""
+    levelled, whole = _ends(text)
+    words = _WORD.findall(levelled)
+    return Reading(text=levelled, words=Counter(words), phrases=f" {' '.join(words)} ", whole=whole)
+
+
+def estimate_tokens(prompt: Prompt) -> int:
+    """About how many tokens the prompt and its system text are, without any model's tokenizer.
+
+    Four ASCII characters a token, one token for every other character: near for English, high for most other
+    writing, low for digits and dense code.
+    """
+    texts = [part for part in (prompt.text, prompt.system) if part]
+    return sum(_tokens(text) for text in texts)
+
+
+def _tokens(text: str) -> int:
+    ascii_characters = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
+    return math.ceil(ascii_characters / _ASCII_CHARACTERS_PER_TOKEN) + len(text) - ascii_characters
+
+
+def _ends(text: str) -> tuple[str, bool]:
+    # maxsplit bounds the work: the middle of a 10 MB prompt is never cut into words.
+    head = text.split(None, 2 * WORDS_READ)
+    if len(head) <= 2 * WORDS_READ:
+        joined = " ".join(head)
+        levelled = _level(joined)
+        return _cut(levelled), len(joined) <= _KEPT and len(levelled) <= CHARACTERS_READ
+    tail = text.rsplit(None, WORDS_READ)[1:]
+    return f"{_cut(_level(' '.join(head[:WORDS_READ])))} {_cut(_level(' '.join(tail)))}", False
+
+
+def _level(text: str) -> str:
+    # One word may be the whole prompt: what can never be read is dropped before the costly part.
+    kept = _cut(text, _KEPT)
+    if kept.isascii():
+        return kept.lower()
+    from unicodedata import normalize  # a shared library, needed for few prompts
+
+    # Upper before fold, so that letters without a fold of their own (a dotless i) meet their capital's.
+    # Cut again, as one character may level to eighteen.
+    folded = _cut(normalize("NFKC", kept), _KEPT).upper().casefold()
+    return " ".join(normalize("NFKC", folded).split())
+
+
+def _cut(text: str, characters: int = CHARACTERS_READ) -> str:
+    half = characters // 2
+    return text if len(text) <= characters else f"{text[:half]} {text[-half:]}"

@@ -1,0 +1,27 @@
+"""Whether the prompt holds or asks for program code: keywords, calls, operators and fences."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from harpoon_cli.routing.reading import Reading
+from harpoon_cli.routing.signals import Signal, vocabulary
+
+_WORDS = vocabulary(
+    "algorithm api async bash bug compile compiler css debug def docker fortran function golang "
+    "haskell html java javascript kotlin kubernetes mutex pandas perl php pytest python refactor "
+    "regex rust scala sql sqlite stacktrace traceback typescript unittest"
+)
+_MARKS = re.compile(r"```|==|!=|->|=>|&&|\|\||\(\)|\);|\};|#include|</|::")
+
+
+def _measure(reading: Reading) -> float:
+    return math.log2(1 + reading.count(_WORDS) + len(_MARKS.findall(reading.text)))
+
+
+def _sentence(value: float) -> str:
+    return f"{2**value - 1:.0f} marks of program code"
+
+
+SIGNAL = Signal(name="code", weight=0.6, measure=_measure, sentence=_sentence)

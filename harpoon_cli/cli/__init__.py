@@ -1,1 +1,1 @@
-"""The command line: one file a command in `commands/`, one border where errors become sentences and statuses."""
+"""The command line: one file a command in `commands/`, and one border where errors become sentences."""

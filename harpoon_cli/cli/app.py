@@ -1,4 +1,4 @@
-"""The root of the command line: finds the commands by their files and imports only the one that is asked for."""
+"""The root of the command line: finds the commands by their files, imports only the one asked for."""
 
 from __future__ import annotations
 

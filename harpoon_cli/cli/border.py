@@ -52,7 +52,7 @@ async def _guarded(session: Session, work: Work) -> Outcome:
         return _failed(session, error)
     except ReaderGone:
         return Outcome(receipt=session.receipt, exit=Exit.FAILED)
-    except Exception as error:  # noqa: BLE001 - the last line: a bug is told, not thrown at the user
+    except Exception as error:  # the last line: a bug is told, not thrown at the user
         return _failed(session, _bug(error))
 
 

@@ -183,11 +183,13 @@ async def _network(session: Session, platform: Platform) -> AsyncIterator[Findin
 def _connection(exchanges: list[Exchange]) -> Iterator[Finding]:
     first = next((one for one in exchanges if one.connect_s is not None), None)
     if first is not None:
-        tls = f", tls {words.duration(first.tls_s)}" if first.tls_s is not None else ""
-        yield _ok(
-            "connection",
-            f"connect {words.duration(first.connect_s)}{tls}, first byte after {words.duration(first.first_byte_s)}",
-        )
+        phases = [
+            ("connect", first.connect_s),
+            ("tls", first.tls_s),
+            ("first byte after", first.first_byte_s),
+        ]
+        told = (f"{name} {words.duration(took_s)}" for name, took_s in phases if took_s is not None)
+        yield _ok("connection", ", ".join(told))
     if first is not None and len(exchanges) > 1:
         reused = sum(one.reused for one in exchanges)
         found = f"{reused} of {len(exchanges)} calls on a connection that was already open"

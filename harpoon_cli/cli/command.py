@@ -12,7 +12,6 @@ from typer import Context, Exit, Typer
 from harpoon_cli.cli.options import CommonOptions, common_parameters
 
 if TYPE_CHECKING:
-    from harpoon_cli.cli.session import Session
     from harpoon_cli.render.outcome import Outcome
 
 Body = Callable[..., Awaitable["Outcome"]]

@@ -1,4 +1,4 @@
-"""Live values for TAB: lease ids, pools, models. Imports nothing slow, prints nothing but candidates, never fails."""
+"""Live values for TAB: lease ids, pools, models. Imports nothing slow, prints only candidates."""
 
 from __future__ import annotations
 

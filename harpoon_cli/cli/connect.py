@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from harpoon_cli.client.control import ControlOptions, open_control
@@ -54,13 +55,13 @@ def connect_live(settings: Settings, live: LiveEndpoint, observe: Observe) -> Pl
     return _platform(live.base_url, settings, control, inference, _features(settings))
 
 
-def connect_sandbox(settings: Settings, observe: Observe) -> Platform:
+def connect_sandbox(settings: Settings, sandbox_dir: Path, observe: Observe) -> Platform:
     """The embedded platform, in this process."""
     from harpoon_cli.sandbox.embedded import open_sandbox
-    from harpoon_cli.settings.paths import cache_dir, state_dir
+    from harpoon_cli.settings.paths import cache_dir
 
     application = open_sandbox(
-        state_dir() / "sandbox",
+        sandbox_dir,
         cache_dir(),
     )
     endpoint = Endpoint("http://sandbox", application.key, embedded=application)

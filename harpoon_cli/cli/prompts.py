@@ -1,4 +1,4 @@
-"""Where a prompt comes from: the command line, a file, or standard input; checked before anything is leased."""
+"""Where a prompt comes from: the command line, a file, or standard input; checked before any lease."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ BAR_COLUMNS = 10
 
 
 def only_pool(session: Session, pools: Sequence[Pool] | None, named: str | None) -> tuple[Pool, ...] | None:
-    """The pools that may be used: the named or configured one, else all; `NoSuchPool` where it is none of them."""
+    """The pools that may be used: the named or configured one, else all. Raises `NoSuchPool`."""
     name = named or session.settings.platform.pool_id
     if pools is None or not name:
         return None if pools is None else tuple(pools)

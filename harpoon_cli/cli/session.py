@@ -15,7 +15,7 @@ from harpoon_cli.cli.options import CommonOptions
 from harpoon_cli.domain import Receipt, Step
 from harpoon_cli.render.screen import Screen
 from harpoon_cli.render.terminal import Terminal
-from harpoon_cli.settings.paths import state_dir
+from harpoon_cli.settings.paths import make_private, state_dir
 
 if TYPE_CHECKING:
     from harpoon_cli.catalogue import Catalogue
@@ -63,7 +63,7 @@ class Session:
     def ledger(self) -> Ledger:
         from harpoon_cli.leases.ledger import Ledger
 
-        return Ledger(state_dir() / "ledger.db")
+        return Ledger(make_private(state_dir()) / "ledger.db")
 
     def platform(self) -> Platform:
         """The configured platform, or the sandbox where nothing is configured at all, which is said."""
@@ -83,15 +83,15 @@ class Session:
             return connect.connect_live(self.settings, where, self._observe)
         self.endpoint_name = connect.SANDBOX
         self.screen.note("no endpoint is configured: this is the embedded sandbox, not HostedAI")
-        return connect.connect_sandbox(self.settings, self._observe)
+        return connect.connect_sandbox(self.settings, sandbox_dir(), self._observe)
 
     def _observe(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
         took_ms = (exchange.total_s or 0.0) * 1000
-        connection = "connection reused" if exchange.reused else "new connection"
+        connection = "" if exchange.reused else " on a new connection"
         self.screen.detail(
             f"{exchange.method} {exchange.path} -> {exchange.status or 'no answer'} "
-            f"in {took_ms:.1f} ms ({connection})",
+            f"in {took_ms:.1f} ms{connection}",
             level=2,
         )
 
@@ -121,7 +121,7 @@ class Session:
 
     @property
     def signs_of_life(self) -> Path:
-        return state_dir() / "alive"
+        return make_private(state_dir()) / "alive"
 
     def may_hold_a_lease(self) -> bool:
         """Has this command asked for a lease at all?"""
@@ -142,6 +142,11 @@ class Session:
             await self._platform.close()
         if self._sign is not None:
             self._sign.close()
+
+
+def sandbox_dir() -> Path:
+    """Where the embedded platform keeps its state."""
+    return make_private(state_dir()) / "sandbox"
 
 
 def load_settings(options: CommonOptions) -> Loaded:

@@ -68,6 +68,7 @@ class Screen:
         self._answered = False
         self._answer_tail = ""
         self._held_back: list[str] = []
+        self._said: list[str] = []
         self._rows_painted: int | None = None
 
     def _fitting_format(self) -> str:
@@ -76,7 +77,8 @@ class Screen:
     # Sentences
 
     def note(self, text: str) -> None:
-        """A sentence for a person, on stderr; not when quiet."""
+        """A sentence for a person, on stderr; not when quiet. The JSON envelope has it among its notes."""
+        self._said.append(text)
         if not self.quiet:
             self._say(sentence("note", text, self.terminal.err, Tone.STRONG))
 
@@ -181,6 +183,11 @@ class Screen:
                 self._say(line)
             self._spin()
 
+    def show(self, text: str) -> None:
+        """Whole lines of a result, to stdout at once, while the command goes on. Raises as `answer` does."""
+        self._rest()
+        self._out.write(self.terminal.out.document(text))
+
     # The end
 
     def finish(self, outcome: Outcome, *, command: str, endpoint: str | None) -> int:
@@ -190,6 +197,7 @@ class Screen:
         cannot be written a status of 0 becomes 1: quietly where nobody reads any more, else with a sentence.
         """
         status, faults = exit_of(outcome), list(outcome.errors)
+        untold, outcome = outcome.notes, replace(outcome, notes=[*self._said, *outcome.notes])
         try:
             self.answer_end()
             self._rest()
@@ -200,7 +208,7 @@ class Screen:
             status = status or fault.exit
             faults.append(fault)
         if self.format != "json" and not self.quiet:
-            self._show_aside(outcome)
+            self._show_aside(replace(outcome, notes=untold))
         self._say_all(error_lines(faults, self.terminal.err))
         return int(status)
 

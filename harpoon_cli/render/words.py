@@ -48,11 +48,13 @@ def hourly(value: Price | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A measured time: "0.84 s", "12.3 s", "2 m 05 s", "3 h 04 m", "2 d 03 h"."""
+    """A measured time: "3.7 ms", "0.84 s", "12.3 s", "2 m 05 s", "3 h 04 m", "2 d 03 h"."""
     if seconds is None or seconds != seconds or abs(seconds) == float("inf"):
         return UNKNOWN
     if seconds < 0:
         return "-" + duration(-seconds)
+    if 0 < seconds < 0.0995:
+        return f"{seconds * 1000:.2g} ms"
     if seconds < 9.995:
         return f"{seconds:.2f} s"
     return f"{seconds:.1f} s" if seconds < 59.95 else _clock(round(seconds))

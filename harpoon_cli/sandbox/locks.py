@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,6 +15,17 @@ def try_lock(path: Path) -> int | None:
     It is held until the descriptor is closed or the process ends; children do not inherit it.
     """
     return _try(path, fcntl.LOCK_EX)
+
+
+@contextmanager
+def directory_locked(directory: Path) -> Iterator[None]:
+    """Alone among all processes that use this, on this directory; waits for its turn."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def is_locked(path: Path) -> bool:

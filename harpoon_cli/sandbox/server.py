@@ -11,6 +11,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -62,6 +63,9 @@ async def serve(
         connections.add(task)
         try:
             await _Connection(application, reader, writer, limits or Limits()).run()
+        except asyncio.CancelledError:
+            # Only the end of `serve` cancels it; asyncio's streams of Python 3.11 would log that as an error.
+            return
         finally:
             connections.discard(task)
 
@@ -227,12 +231,15 @@ class _Connection:
             headers.append((b"content-length", str(len(answer.body)).encode()))
         if self._http.their_state is not h11.DONE:
             headers.append((b"connection", b"close"))
-        await self._write(self._http.send(h11.Response(status_code=answer.status, headers=headers)))
-        if not isinstance(answer.body, bytes):
+        reason = HTTPStatus(answer.status).phrase.encode()
+        head = self._http.send(h11.Response(status_code=answer.status, reason=reason, headers=headers))
+        if isinstance(answer.body, bytes):
+            body = b"" if self._head_only else self._http.send(h11.Data(data=answer.body))
+            await self._write(head, body, self._http.send(h11.EndOfMessage()))
+        else:
+            await self._write(head)
             await self._stream(answer.body)
-        elif not self._head_only:
-            await self._write(self._http.send(h11.Data(data=answer.body)))
-        await self._write(self._http.send(h11.EndOfMessage()))
+            await self._write(self._http.send(h11.EndOfMessage()))
 
     async def _stream(self, pieces: AsyncIterator[bytes]) -> None:
         try:
@@ -244,8 +251,8 @@ class _Connection:
             if close is not None:
                 await close()
 
-    async def _write(self, data: bytes | None) -> None:
-        self._writer.write(data or b"")
+    async def _write(self, *parts: bytes | None) -> None:
+        self._writer.write(b"".join(part for part in parts if part))
         async with asyncio.timeout(self._limits.write_s):
             await self._writer.drain()
 

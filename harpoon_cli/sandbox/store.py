@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from harpoon_cli.errors import StorageFault
+from harpoon_cli.sandbox.locks import directory_locked
 
 DATABASE = "sandbox.db"
 VERSION = 1
@@ -250,7 +251,9 @@ class Store:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # SQLite gives its -wal and -shm files the mode of this one.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._connection = _connected(self.path)
+            # SQLite does not wait for its turn when two processes turn a new file to WAL at once; it fails.
+            with directory_locked(self.path.parent):
+                self._connection = _connected(self.path)
         return self._connection
 
 
@@ -270,13 +273,7 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 def _ensure_schema(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection) == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        # Another process may have made it while this one waited.
-        if _version(connection) == 0:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
+        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
     if (found := _version(connection)) != VERSION:
         raise StorageFault(
             f"{path} was written by another version of harpoon (format {found}, this one knows {VERSION})",

@@ -228,7 +228,7 @@ def test_a_receipt_at_40_columns_keeps_the_lease_whole() -> None:
 @pytest.mark.parametrize(
     ("receipt", "said"),
     [
-        (Receipt(steps=(Step("route", 0.01),)), "steps: route 0.01 s\n"),
+        (Receipt(steps=(Step("route", 0.01),)), "steps: route 10 ms\n"),
         (
             Receipt(steps=(), lease_id=RECEIPT.lease_id, kept=True),
             f"lease:    {LEASE}\nreleased: no, kept as asked\n",

@@ -53,7 +53,10 @@ def together(script: str, *arguments: str) -> list[str]:
     """What each of the processes printed, all let go at the same moment."""
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", script, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", script, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(WORKERS)
     ]

@@ -29,7 +29,7 @@ app = new_app()
 
 @dataclass(frozen=True, slots=True)
 class AllocateData:
-    """lease_id is None for a dry run. The times in seconds are measured; worst_case_cost is all of the TTL."""
+    """lease_id is None for a dry run. Seconds are measured; worst_case_cost is that of the whole TTL."""
 
     dry_run: bool
     lease_id: str | None

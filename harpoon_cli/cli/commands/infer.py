@@ -288,7 +288,6 @@ def _outcome(session: Session, question: Question, answer: Answer, *, explain: b
     return Outcome(
         data=data,
         views=[Text(completion.text)],
-        ids=[completion.text],
         receipt=receipt,
         receipt_facts=_facts(data),
         notes=_doubts(data),

@@ -48,7 +48,7 @@ async def route_explain(
 ) -> Outcome:
     """Say which model a prompt goes to, and why; nothing is leased and nothing is run.
 
-    Prints the score with every part of it, the threshold, and what each model of the catalogue has against it.
+    Prints the score with every part of it, the threshold, and what speaks against each model.
     """
     text = Prompt(read_prompt(prompt, file), system)
     pools = only_pool(session, await known_pools(session), pool)

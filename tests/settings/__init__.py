@@ -1,0 +1,1 @@
+"""Tests of the settings: real files, real environments, hostile ones among them."""

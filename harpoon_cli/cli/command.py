@@ -60,10 +60,20 @@ def command(
         context = Parameter("context", Parameter.KEYWORD_ONLY, annotation=Context)
         entry.__signature__ = Signature([context, *parameters])  # type: ignore[attr-defined]
         entry.__annotations__ = {one.name: one.annotation for one in [context, *parameters]}
-        app.command(name.rsplit(" ", 1)[-1], help=body.__doc__, epilog=_epilog(examples))(entry)
+        app.command(
+            name.rsplit(" ", 1)[-1],
+            help=body.__doc__,
+            short_help=_first_sentence(body),
+            epilog=_epilog(examples),
+        )(entry)
         return body
 
     return register
+
+
+def _first_sentence(body: Body) -> str:
+    """What the group's help shows, uncut."""
+    return (body.__doc__ or "").split("\n\n", 1)[0].strip()
 
 
 def _epilog(examples: Sequence[Example]) -> str:

@@ -36,11 +36,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column. `name` is the machine's header (TSV), `title` the person's."""
+    """A table's column. `name` is the machine's header (TSV), `title` the person's.
+
+    A minor column is left out, and that is said, where a terminal is too narrow for all of them.
+    """
 
     name: str
     title: str
     right: bool = False
+    minor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

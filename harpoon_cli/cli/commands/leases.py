@@ -26,11 +26,11 @@ app = new_app()
 
 COLUMNS = (
     Column("lease", "lease"),
-    Column("pool", "pool"),
-    Column("slice", "slice"),
+    Column("pool", "pool", minor=True),
+    Column("slice", "slice", minor=True),
     Column("state", "state"),
     Column("age", "age", right=True),
-    Column("cost", "cost so far", right=True),
+    Column("cost", "cost quoted", right=True),
     Column("ttl_left", "ends in", right=True),
     Column("owner", "owner"),
 )
@@ -179,7 +179,7 @@ def _cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
         words.gpu(row.gpu),
         _state(row),
         words.span(row.age_s),
-        words.money(row.cost),
+        words.amount(row.cost.amount, row.cost.currency) if row.cost else words.UNKNOWN,
         words.until(row.expires_at, now),
         row.owner or words.UNKNOWN,
     ]

@@ -26,11 +26,11 @@ COLUMNS = (
     Column("slices", "slices free", right=True),
     Column("vram_free", "vram free", right=True),
     Column("tflops_free", "tflops free", right=True),
-    Column("sharing", "shared by", right=True),
+    Column("sharing", "shared by", right=True, minor=True),
     Column("price", "price quoted", right=True),
-    Column("allocated", "allocated", right=True),
-    Column("actual", "in use", right=True),
-    Column("region", "region"),
+    Column("allocated", "leased", right=True, minor=True),
+    Column("actual", "in use", right=True, minor=True),
+    Column("region", "region", minor=True),
     Column("status", "status"),
 )
 
@@ -74,7 +74,7 @@ async def pools(
 ) -> Outcome:
     """Show the pools: GPU kind, free slices, memory and compute, how many share a card, price, use, health.
 
-    "allocated" is what leases reserve, "in use" what they really use; "-" is what the platform does not say.
+    "leased" is what leases reserve, "in use" what they really use; "-" is what the platform does not say.
     """
     model = session.catalogue.find(fits) if fits else None
     if watch:

@@ -1,7 +1,8 @@
 """Tables and facts for people, laid out by Rich; the only importer of it.
 
-Where a table does not fit, its prose is wrapped; where that is not enough, or where plain lines are asked
-for, every row becomes a block of "title: value" lines. Nothing is ever cut, and no value is read as markup.
+Where a table does not fit, its prose is wrapped; where that is not enough, its minor columns are left out,
+the last one first, and named below it; and where that is not enough either, or where plain lines are asked
+for, every row becomes a block of "title: value" lines. No value is ever cut, or read as markup.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from rich.console import Console
 from rich.text import Text as Words
 
 from harpoon_cli.render.lines import labelled, wrap
-from harpoon_cli.render.outcome import Cell, Facts, Table, Text, Tone
+from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Text, Tone
 from harpoon_cli.render.printout import Printout
 from harpoon_cli.render.terminal import Terminal
 
 _GAP = 2
-_PROSE_COLUMNS = 24
+_PROSE_COLUMNS = 16
 """A column of running words is not made narrower than this."""
 
 _STYLES = {
@@ -67,16 +68,45 @@ def _table(table: Table, terminal: Terminal) -> str:
         return channel.paint(channel.safe(table.empty), Tone.FAINT) + "\n"
     header = [channel.safe(column.title) for column in table.columns]
     rows = [[channel.cell(cell) for cell in row] for row in table.rows]
-    widths = None if terminal.accessible else _widths(header, rows, terminal.width)
-    if widths is None:
+    fitting = None if terminal.accessible else _fitting(table.columns, header, rows, terminal.width)
+    if fitting is None:
         return "\n".join(_facts(list(zip(header, row, strict=True)), terminal) for row in rows)
-    rights = [column.right for column in table.columns]
-    return _laid_out(header, rows, widths, rights, terminal)
+    places, widths = fitting
+    shown = [[row[place] for place in places] for row in rows]
+    rights = [table.columns[place].right for place in places]
+    grid = _laid_out([header[place] for place in places], shown, widths, rights, terminal)
+    return grid + _left_out([title for place, title in enumerate(header) if place not in places], terminal)
+
+
+def _fitting(
+    columns: Sequence[Column], header: Sequence[str], rows: Sequence[Sequence[Cell]], room: int
+) -> tuple[list[int], list[int]] | None:
+    """The columns to show and their widths; None where not even those that are not minor fit."""
+    places = list(range(len(columns)))
+    minor = [place for place in places if columns[place].minor]
+    while True:
+        shown = [[row[place] for place in places] for row in rows]
+        widths = _widths([header[place] for place in places], shown, room)
+        if widths is not None:
+            return places, widths
+        if not minor:
+            return None
+        places.remove(minor.pop())
+
+
+def _left_out(titles: Sequence[str], terminal: Terminal) -> str:
+    if not titles:
+        return ""
+    told = f"(not shown: {', '.join(titles)}; a wider terminal or -o tsv has them)"
+    return "".join(
+        f"{terminal.out.paint(line, Tone.FAINT)}\n" for line in wrap(told, terminal.width, cell_len)
+    )
 
 
 def _widths(header: Sequence[str], rows: Sequence[Sequence[Cell]], room: int) -> list[int] | None:
     """The columns' widths: natural where there is room, else with prose wrapped; None where neither fits."""
-    texts = [[title, *(row[place].text for row in rows)] for place, title in enumerate(header)]
+    # A title may stand on several lines: only its longest word needs the room.
+    texts = [[*title.split(" "), *(row[place].text for row in rows)] for place, title in enumerate(header)]
     widths = [max(map(cell_len, column)) for column in texts]
     floors = [_floor(column, width) for column, width in zip(texts, widths, strict=True)]
     gaps = _GAP * (len(widths) - 1)
@@ -108,7 +138,12 @@ def _laid_out(
     grid = rich.table.Table(box=box, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
     grid.header_style, grid.border_style = "bold", "dim"
     for title, width, right in zip(header, widths, rights, strict=True):
-        grid.add_column(Words(title), width=width, justify="right" if right else "left", overflow="fold")
+        grid.add_column(
+            Words("\n".join(wrap(title, width, cell_len))),
+            width=width,
+            justify="right" if right else "left",
+            overflow="fold",
+        )
     for row in rows:
         grid.add_row(*(_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)))
     paper = StringIO()

@@ -32,6 +32,11 @@ def command_line_of(name: str) -> str:
 class DiscoveredCommands(TyperGroup):
     """The files of `commands/` as a group."""
 
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        # Typer looks for the nearest name among these; a command itself is imported when it is asked for.
+        self.commands = dict.fromkeys(command_names())  # type: ignore[assignment]  # only the names are read
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: Context) -> list[str]:
         return command_names()
 

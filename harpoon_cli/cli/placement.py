@@ -19,7 +19,7 @@ async def known_pools(session: Session) -> tuple[Pool, ...] | None:
     except NotOffered as lack:
         session.screen.note(f"{lack.message}; whether a model fits cannot be checked before it is asked for")
         return None
-    seen.remember_pools(pools)
+    seen.remember_pools(pool.id for pool in pools)
     return pools
 
 

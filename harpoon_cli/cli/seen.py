@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harpoon_cli.errors import HarpoonError
 from harpoon_cli.settings.paths import cache_dir, make_private
-
-if TYPE_CHECKING:
-    from harpoon_cli.domain import Pool
 
 
 def _file() -> Path:
     return cache_dir() / "pools.txt"
 
 
-def remember_pools(pools: Iterable[Pool]) -> None:
+def remember_pools(ids: Iterable[str]) -> None:
     """Keep the ids, one a line. A cache that cannot be written is no reason to fail."""
     with suppress(OSError, HarpoonError, UnicodeError):
         make_private(_file().parent)
-        names = [pool.id for pool in pools if pool.id.isprintable()]
+        names = [name for name in ids if name.isprintable()]
         replacement = _file().with_suffix(".new")
         replacement.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         replacement.replace(_file())

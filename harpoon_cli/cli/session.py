@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harpoon_cli.cli.options import CommonOptions
 from harpoon_cli.domain import Receipt, Step
+from harpoon_cli.render import formats
 from harpoon_cli.render.screen import Screen
 from harpoon_cli.render.terminal import Terminal
 from harpoon_cli.settings.paths import make_private, state_dir
@@ -172,9 +173,10 @@ def open_session(command: str, options: CommonOptions, *, needs_settings: bool) 
 
 
 def screen_of(options: CommonOptions) -> Screen:
-    """A screen by the flags alone: for an error that comes before the settings."""
+    """A screen by the flags alone: for an error that comes before the settings, or is one of theirs."""
+    asked = options.output or ("ids" if options.quiet else "auto")
     return _screen(
-        options.output or ("ids" if options.quiet else "auto"),
+        asked if asked in formats.names() else "auto",
         "never" if options.no_color else "auto",
         accessible=options.accessible,
         verbosity=-1 if options.quiet else options.verbose,

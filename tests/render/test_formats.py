@@ -194,3 +194,40 @@ def test_a_format_is_added_by_adding_its_file(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("2 ids\n", "")
+
+
+MANY_COLUMNS = Table(
+    columns=[
+        Column("lease", "lease"),
+        Column("pool", "pool", minor=True),
+        Column("cost", "cost quoted", right=True),
+        Column("region", "region", minor=True),
+    ],
+    rows=[["alloc-1234567890", "gpu-pool-1", "$0.01", "eu-north"]],
+)
+
+
+def test_a_title_of_several_words_stands_on_several_lines_where_room_is_short() -> None:
+    assert show(Outcome(views=(MANY_COLUMNS,)), on_terminal(50)).out == (
+        "                                cost\n"
+        "lease             pool        quoted  region\n"
+        "──────────────────────────────────────────────\n"
+        "alloc-1234567890  gpu-pool-1   $0.01  eu-north\n"
+    )
+
+
+def test_minor_columns_give_way_from_the_right_and_are_named_below() -> None:
+    assert show(Outcome(views=(MANY_COLUMNS,)), on_terminal(40)).out == (
+        "                                cost\n"
+        "lease             pool        quoted\n"
+        "────────────────────────────────────\n"
+        "alloc-1234567890  gpu-pool-1   $0.01\n"
+        "(not shown: region; a wider terminal or\n"
+        "-o tsv has them)\n"
+    )
+
+
+def test_what_a_terminal_leaves_out_a_pipe_has() -> None:
+    assert show(Outcome(views=(MANY_COLUMNS,)), PIPED).out == (
+        "lease\tpool\tcost\tregion\nalloc-1234567890\tgpu-pool-1\t$0.01\teu-north\n"
+    )

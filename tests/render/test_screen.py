@@ -319,3 +319,11 @@ def test_a_watch_in_json_is_one_line_a_snapshot() -> None:
     assert desk.answered == shown
     assert desk.finish(Outcome(errors=(NoCapacity("full"),))) == 6
     assert json.loads(desk.answered.removeprefix(shown))["exit"] == 6
+
+
+def test_a_sentence_said_on_the_way_is_among_the_notes_of_the_json() -> None:
+    desk = Desk(output="json")
+    desk.screen.note("this is the sandbox")
+    desk.finish(Outcome(notes=["and this came at the end"]))
+    assert json.loads(desk.answered)["notes"] == ["this is the sandbox", "and this came at the end"]
+    assert desk.said == "note: this is the sandbox\n"

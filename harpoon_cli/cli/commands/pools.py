@@ -91,7 +91,7 @@ async def _snapshot(session: Session, model: Model | None) -> Outcome:
             data=PoolsData(offered=False, fits=name, pools=()),
             views=[Table(COLUMNS, [], empty=lack.message)],
         )
-    seen.remember_pools(found)
+    seen.remember_pools(pool.id for pool in found)
     rows = tuple(_row(pool, model) for pool in found)
     return Outcome(
         data=PoolsData(offered=True, fits=name, pools=rows),

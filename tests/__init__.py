@@ -1,0 +1,1 @@
+"""harpoon's tests, beside the package and by its names."""

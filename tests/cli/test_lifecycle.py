@@ -1,0 +1,204 @@
+"""Request, analyze, allocate, execute, release: the five steps in one command, and each on its own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.rig import SANDBOX_NOTE, Operator
+
+
+def test_infer_answers_releases_and_prints_a_receipt(live: Operator) -> None:
+    ran = live("infer", "Why is the sky blue?")
+    assert ran.status == 0
+    assert ran.out.startswith("[simulated]")
+    assert ran.out.endswith("\n")
+    labels = [line.split(":")[0] for line in ran.err.splitlines() if not line.startswith(" ")]
+    assert labels == [
+        "steps", "lease", "gpu", "model", "tokens", "first token", "per inference", "held", "cost", "released",
+    ]  # fmt: skip
+    assert "SIMULATED" in ran.err
+    assert live("leases", "-q").out == ""
+
+
+def test_every_step_of_infer_is_timed(live: Operator) -> None:
+    receipt = live("infer", "Why is the sky blue?", "-o", "json").json["receipt"]
+    names = [step["name"] for step in receipt["steps"]]
+    assert names == ["request", "analyze", "allocate", "ready", "execute", "release"]
+    assert all(step["seconds"] >= 0 for step in receipt["steps"])
+    assert receipt["released"] is True
+
+
+def test_an_answer_that_is_not_streamed_is_the_same(live: Operator) -> None:
+    streamed = live("infer", "Why is the sky blue?", "-o", "json").data["text"]
+    assert live("infer", "Why is the sky blue?", "--no-stream", "-o", "json").data["text"] == streamed
+    assert live("infer", "Why is the sky blue?").out == streamed + "\n"
+
+
+def test_quietly_only_the_answer_is_printed(live: Operator) -> None:
+    ran = live("infer", "Why is the sky blue?", "-q")
+    assert ran.out.startswith("[simulated]")
+    assert ran.err == ""
+
+
+def test_the_sandbox_says_what_it_is(harpoon: Operator) -> None:
+    ran = harpoon("infer", "Why is the sky blue?")
+    assert ran.status == 0
+    assert ran.err.startswith(SANDBOX_NOTE)
+    document = harpoon("infer", "Why is the sky blue?", "-o", "json").json
+    assert document["endpoint"] == "sandbox"
+    assert document["data"]["engine"] == "simulated"
+    assert SANDBOX_NOTE.removeprefix("note: ").strip() in document["notes"]
+
+
+def test_the_sandboxs_leases_survive_between_commands(harpoon: Operator) -> None:
+    lease = harpoon("allocate", "--model", "gemma-2b", "-q").out.strip()
+    assert harpoon("leases", "-q").out == f"{lease}\n"
+    released = harpoon("release", lease, "-o", "json")
+    assert (released.status, released.data["released"][0]["lease_id"]) == (0, lease)
+    assert harpoon("leases", "-q").out == ""
+
+
+def test_allocate_tells_accepted_and_ready_apart(harpoon: Operator) -> None:
+    data = harpoon("allocate", "--model", "gemma-2b", "-o", "json").data
+    assert 0 < data["accept_s"] < data["ready_s"]
+    assert data["ttl_s"] == 900
+    assert data["price"] == {"per_hour": "0.39", "currency": "USD", "origin": "quoted"}
+
+
+def test_without_waiting_the_lease_is_only_accepted(harpoon: Operator) -> None:
+    data = harpoon("allocate", "-m", "gemma-2b", "--no-wait", "-o", "json").data
+    assert data["accept_s"] > 0
+    assert data["ready_s"] is None
+
+
+def test_a_dry_run_leases_nothing(live: Operator) -> None:
+    data = live("allocate", "--vram", "0.5GB", "--tflops", "2", "--ttl", "1h", "--dry-run", "-o", "json").data
+    assert (data["dry_run"], data["lease_id"], data["pool_id"], data["ttl_s"]) == (True, None, "pool", 3600)
+    assert data["gpu"] == {"model": "Card", "vram_mb": 512, "tflops": 2.0}
+    assert data["worst_case_cost"] == {"amount": "0.39", "currency": "USD", "origin": "estimated"}
+    assert live("leases", "-q").out == ""
+
+
+def test_a_ceiling_refuses_before_anything_is_leased(live: Operator) -> None:
+    ran = live("allocate", "-m", "gemma-270m", "--ttl", "1h", "--max-cost", "0.10")
+    assert ran.status == 10
+    assert ran.err == (
+        "error: 3600 s at 0.39 USD an hour may cost 0.390000, more than the 0.10 allowed\n"
+        "hint: the ceiling pays for 923 s: lower --ttl or raise --max-cost\n"
+    )
+    assert live("leases", "-q").out == ""
+
+
+def test_infer_on_a_held_lease_leaves_it(live: Operator) -> None:
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    ran = live("infer", "Hi", "--lease", lease, "-o", "json")
+    assert (ran.status, ran.data["lease_id"], ran.json["receipt"]["kept"]) == (0, lease, True)
+    assert live("leases", "-q").out == f"{lease}\n"
+    assert live("release", "--all", "-q").out == f"{lease}\n"
+
+
+def test_infer_can_keep_its_lease(live: Operator) -> None:
+    kept = live("infer", "Hi", "--keep", "-o", "json").json["receipt"]
+    assert (kept["kept"], kept["released"]) == (True, False)
+    assert live("leases", "-q").out == f"{kept['lease_id']}\n"
+
+
+def test_the_leases_of_a_ci_run_are_released_by_its_id(live: Operator) -> None:
+    other = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    live.environ["GITHUB_RUN_ID"] = "4711"
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    row = next(row for row in live("leases", "-o", "json").data["leases"] if row["lease_id"] == lease)
+    assert row["owner"].endswith("(4711)")
+    assert live("release", "--run", "4711", "-q").out == f"{lease}\n"
+    assert live("leases", "-q").out == f"{other}\n"
+
+
+def test_a_lease_that_only_the_platform_knows_can_be_seen_and_released(live: Operator) -> None:
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    for file in (live.home / ".local/state/harpoon").glob("ledger.db*"):
+        file.unlink()
+    assert live("leases", "--ours", "-q").out == ""
+    [row] = live("leases", "-o", "json").data["leases"]
+    assert (row["lease_id"], row["state"], row["on_platform"]) == (lease, None, "active")
+    assert live("release", lease).status == 0
+    assert live("leases", "-q").out == ""
+
+
+def test_releasing_what_is_not_there_is_status_five(live: Operator) -> None:
+    ran = live("release", "alloc-none")
+    assert ran.status == 5
+    assert ran.err == "error: the platform knows no lease alloc-none\nhint: harpoon leases\n"
+
+
+def test_releasing_nothing_at_all_is_well(live: Operator) -> None:
+    ran = live("release", "--all", "-o", "json")
+    assert (ran.status, ran.data) == (0, {"released": []})
+
+
+def test_a_released_lease_is_over(live: Operator) -> None:
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    live("release", lease)
+    ran = live("release", lease)
+    assert ran.status == 5
+    assert ran.err.startswith(f"error: lease {lease} is over already: released at ")
+
+
+def test_a_cost_is_the_price_times_the_seconds_held(live: Operator) -> None:
+    live("allocate", "-m", "gemma-270m", "-q")
+    [released] = live("release", "--all", "-o", "json").data["released"]
+    expected = 0.39 * released["seconds_held"] / 3600
+    assert float(released["cost"]["amount"]) == pytest.approx(expected)
+    assert released["cost"]["origin"] == "quoted"
+
+
+def test_a_platform_that_is_full_is_status_six(live: Operator) -> None:
+    for _ in range(2):
+        assert live("allocate", "-m", "qwen-30b").status == 0
+    ran = live("allocate", "-m", "qwen-30b")
+    assert ran.status == 6
+    assert ran.err.startswith("error: no pool can hold qwen-30b (900 MB and 9 TFLOPS) now: pool: ")
+
+
+def test_the_explanation_of_infer_is_the_decision_of_route_explain(live: Operator) -> None:
+    alone = live("route-explain", "Prove it step by step.", "-o", "json").data
+    inside = live("infer", "Prove it step by step.", "--explain", "-o", "json").data["decision"]
+    assert inside == alone
+    assert alone["margin"] == pytest.approx(alone["score"]["total"] - alone["threshold"]["total"], abs=1e-9)
+
+
+def test_a_model_that_cannot_run_is_replaced_only_with_a_word(live: Operator) -> None:
+    live.configure("[models.gemma-270m]\nvram_mb = 100\n")
+    ran = live("infer", "Prove step by step why this holds.", "-o", "json")
+    assert (ran.status, ran.data["model"]) == (0, "gemma-270m")
+    assert any("qwen-30b" in note for note in ran.json["notes"])
+
+
+def test_pools_say_what_fits(live: Operator) -> None:
+    ran = live("pools", "--fits", "qwen-32b", "-o", "json")
+    [row] = ran.data["pools"]
+    assert row["fits"] is False
+    assert row["obstacles"] == [
+        "VRAM: needs 32768 MB, a card has 1000",
+        "TFLOPS: needs 40 TFLOPS, a card has 10",
+        "VRAM: needs 32768 MB, free now 2000",
+        "TFLOPS: needs 40 TFLOPS, free now 20",
+    ]
+    assert live("pools", "--fits", "gemma-270m", "-q").out == "pool\n"
+
+
+def test_models_name_the_pools_they_fit_now(live: Operator) -> None:
+    rows = {row["model"]["name"]: row["fits_now"] for row in live("models", "-o", "json").data["models"]}
+    assert rows == {
+        "gemma-270m": ["pool"], "gemma-2b": [], "mistral-7b": [], "qwen-30b": ["pool"], "qwen-32b": [],
+    }  # fmt: skip
+
+
+def test_an_envelope_is_one_json_document(live: Operator) -> None:
+    document = json.loads(live("pools", "-o", "json").out)
+    assert list(document) == [
+        "schema", "command", "status", "exit", "endpoint", "data", "receipt", "notes", "errors",
+    ]  # fmt: skip
+    assert (document["schema"], document["status"], document["exit"]) == ("harpoon/pools/v1", "ok", 0)
+    assert document["endpoint"] == live.environ["HOSTED_AI_BASE_URL"]

@@ -16,7 +16,8 @@ def test_infer_answers_releases_and_prints_a_receipt(live: Operator) -> None:
     assert ran.out.endswith("\n")
     labels = [line.split(":")[0] for line in ran.err.splitlines() if not line.startswith(" ")]
     assert labels == [
-        "steps", "lease", "gpu", "model", "tokens", "first token", "per inference", "held", "cost", "released",
+        "steps", "lease", "gpu", "model", "tokens", "first token", "per inference", "held", "cost",
+        "released",
     ]  # fmt: skip
     assert "SIMULATED" in ran.err
     assert live("leases", "-q").out == ""

@@ -14,6 +14,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TypeVar
 
+from harpoon_cli.built_in import BUILT_IN_MODELS
 from harpoon_cli.domain import Model, PoolId
 from harpoon_cli.errors import ConfigurationFault, NoSuchModel
 
@@ -58,27 +59,14 @@ class Catalogue:
         return f"; nearest: {', '.join(likely)}" if likely else ""
 
 
-def _built_in(name: str, vram_mb: int, tflops: float, context_tokens: int) -> Model:
-    return Model(name, vram_mb, tflops, context_tokens, served_name=name)
-
-
-_GB = 1024
-
 BUILT_IN = Catalogue(
     MappingProxyType(
         {
-            model.name: model
-            for model in (
-                _built_in("gemma-270m", 1 * _GB, 1, 8192),
-                _built_in("gemma-2b", 2 * _GB, 5, 8192),
-                _built_in("mistral-7b", 6 * _GB, 10, 32768),
-                _built_in("qwen-30b", 20 * _GB, 30, 32768),
-                _built_in("qwen-32b", 32 * _GB, 40, 32768),
-            )
+            name: Model(name, vram_mb, tflops, context_tokens, served_name=name)
+            for name, vram_mb, tflops, context_tokens in BUILT_IN_MODELS
         }
     )
 )
-"""Sorted by size. The context lengths are those of the models' publishers."""
 
 
 def merge(catalogue: Catalogue, entries: Mapping[str, ModelEntry]) -> Catalogue:

@@ -79,6 +79,8 @@ class Session:
         where = endpoint(self.loaded)
         if isinstance(where, LiveEndpoint):
             self.endpoint_name = where.base_url
+            if where.from_directory:
+                self.screen.note(f"prompts go to {where.inference_url}, as {where.url_origin} says")
             for url in where.readable_on_the_way:
                 self.screen.detail(f"insecure_http: what is sent to {url} can be read on the way")
             return connect.connect_live(self.settings, where, self._observe)

@@ -16,7 +16,7 @@ from harpoon_cli.settings.files import not_utf8, read_small
 from harpoon_cli.settings.keys import Key
 from harpoon_cli.settings.origins import Kind, Layer, SourceName
 
-OTHER_VARIABLES = frozenset({"HARPOON_CONFIG"})
+OTHER_VARIABLES = frozenset({"HARPOON_CONFIG", "HARPOON_RUN_ID"})
 """Variables of ours that are not settings."""
 
 _KUBERNETES = re.compile(r"HARPOON(_\w+)?_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")

@@ -1,4 +1,4 @@
-"""What the commands that lease nothing say: config, doctor, help, sandbox, route-explain, the common options."""
+"""What the commands that lease nothing say: config, doctor, help, sandbox, the common options."""
 
 from __future__ import annotations
 

@@ -106,9 +106,10 @@ def test_infer_can_keep_its_lease(live: Operator) -> None:
     assert live("leases", "-q").out == f"{kept['lease_id']}\n"
 
 
-def test_the_leases_of_a_ci_run_are_released_by_its_id(live: Operator) -> None:
+@pytest.mark.parametrize("variable", ["HARPOON_RUN_ID", "GITHUB_RUN_ID", "CI_PIPELINE_ID"])
+def test_the_leases_of_a_ci_run_are_released_by_its_id(live: Operator, variable: str) -> None:
     other = live("allocate", "-m", "gemma-270m", "-q").out.strip()
-    live.environ["GITHUB_RUN_ID"] = "4711"
+    live.environ[variable] = "4711"
     lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
     row = next(row for row in live("leases", "-o", "json").data["leases"] if row["lease_id"] == lease)
     assert row["owner"].endswith("(4711)")

@@ -37,7 +37,11 @@ class Place:
         return write(self.cwd / ".env", text)
 
     def load(
-        self, flags: dict[str, object] | None = None, *, config: Path | None = None, profile: str | None = None
+        self,
+        flags: dict[str, object] | None = None,
+        *,
+        config: Path | None = None,
+        profile: str | None = None,
     ) -> Loaded:
         return load(flags=flags, config=config, profile=profile, environ=self.environ, cwd=self.cwd)
 

@@ -34,7 +34,21 @@ def test_durations_are_read_as_they_are_meant(written: object, seconds: float) -
 
 @pytest.mark.parametrize(
     "written",
-    ["", " ", "m", "15 minutes", "-5", "5m-3s", "1e3", "inf", "nan", "0x10", "١٥m", "15m!", "9" * 400],
+    [
+        "",
+        " ",
+        "m",
+        "15 minutes",
+        "-5",
+        "5m-3s",
+        "1e3",
+        "inf",
+        "nan",
+        "0x10",
+        "\u0661\u0665m",
+        "15m!",
+        "9" * 400,
+    ],
 )
 def test_text_that_is_no_duration_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match="duration"):
@@ -50,9 +64,10 @@ def test_values_that_are_no_duration_are_refused(written: object) -> None:
 @given(st.text(max_size=30))
 def test_any_text_is_either_seconds_or_a_value_error(written: str) -> None:
     try:
-        assert parse_duration(written) >= 0
-    except ValueError as fault:
-        assert "duration" in str(fault)
+        seconds = parse_duration(written)
+    except ValueError:
+        return
+    assert 0 <= seconds < float("inf")
 
 
 @given(hours=st.integers(0, 999), minutes=st.integers(0, 999), seconds=st.integers(0, 999))

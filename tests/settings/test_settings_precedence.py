@@ -123,7 +123,8 @@ def test_a_profile_that_no_file_has_is_a_fault_that_names_who_asked_for_it(place
     place.environ["HARPOON_PROFILE"] = "stagging"
     fault = place.fault()
     assert fault.message == (
-        "environment HARPOON_PROFILE: there is no profile 'stagging' (looked in: ~/.config/harpoon/config.toml)"
+        "environment HARPOON_PROFILE: there is no profile 'stagging' "
+        "(looked in: ~/.config/harpoon/config.toml)"
     )
     assert fault.hint == "did you mean staging?"
 

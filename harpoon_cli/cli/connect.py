@@ -63,6 +63,8 @@ def connect_sandbox(settings: Settings, sandbox_dir: Path, observe: Observe) -> 
     application = open_sandbox(
         sandbox_dir,
         cache_dir(),
+        idle_s=settings.sandbox.idle_s,
+        threads=settings.sandbox.threads,
     )
     endpoint = Endpoint("http://sandbox", application.key, embedded=application)
     transport = Transport(endpoint, _network(settings), observe=observe)

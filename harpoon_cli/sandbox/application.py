@@ -73,7 +73,7 @@ class SandboxApplication:
             call = self._valid(operation, route, request)
             return await self._operations[operation.id](call)
         except (Refusal, HarpoonError) as trouble:
-            return refused(_as_refusal(trouble))
+            return _refused(_as_refusal(trouble))
 
     async def close(self) -> None:
         """Let go of files and connections; leases and a running engine stay."""
@@ -238,7 +238,7 @@ def _question(body: Mapping[str, Any]) -> CompletionRequest:
 
 def _json_body(request: Request) -> object:
     if len(request.body) > BODY_CAP_BYTES:
-        raise body_too_large(BODY_CAP_BYTES)
+        raise _body_too_large(BODY_CAP_BYTES)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refusal(415, "unsupported_media_type", "the body must be application/json")
@@ -261,8 +261,7 @@ def _invalid(violations: Sequence[Violation]) -> Refusal:
     )
 
 
-def body_too_large(cap_bytes: int) -> Refusal:
-    """What a body above the cap is answered with."""
+def _body_too_large(cap_bytes: int) -> Refusal:
     return Refusal(
         413, "body_too_large", f"the body is larger than {cap_bytes} bytes", details={"max_bytes": cap_bytes}
     )
@@ -280,8 +279,7 @@ def _as_refusal(trouble: Refusal | HarpoonError) -> Refusal:
     return Refusal(503, "engine_unavailable", trouble.message, details=details)
 
 
-def refused(refusal: Refusal) -> Response:
-    """A refusal as the contract writes it."""
+def _refused(refusal: Refusal) -> Response:
     return _answer(_error_document(refusal), status=refusal.status, headers=refusal.headers)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from harpoon_cli.errors import HarpoonError, StorageFault
 from harpoon_cli.sandbox.answerer import Answerer, SimulatedAnswerer
 from harpoon_cli.sandbox.application import SandboxApplication
-from harpoon_cli.sandbox.engine_state import EngineFiles, read_state
+from harpoon_cli.sandbox.engine_state import IDLE_S, EngineFiles, read_state
 from harpoon_cli.sandbox.keys import KEY_FILE, sandbox_key
 from harpoon_cli.sandbox.models import PulledModel, engine_installed, installed
 from harpoon_cli.sandbox.platform import SandboxPlatform
@@ -39,12 +39,16 @@ class SandboxStatus:
     engine_pid: int | None
 
 
-def open_sandbox(state_dir: Path, cache_dir: Path) -> SandboxApplication:
+def open_sandbox(
+    state_dir: Path, cache_dir: Path, *, idle_s: float = IDLE_S, threads: int | None = None
+) -> SandboxApplication:
     """The platform whose state is in `state_dir` and whose model, if any, is in `cache_dir`.
+
+    idle_s and threads are those of `engine.LocalEngine`.
 
     Raises `StorageFault` where the key cannot be kept, `ConfigurationFault` where the chosen model is gone.
     """
-    answerer = _answerer(state_dir, cache_dir)
+    answerer = _answerer(state_dir, cache_dir, idle_s, threads)
     key = sandbox_key(state_dir)
     return SandboxApplication(SandboxPlatform(Store(state_dir), built_in_pools()), answerer, key)
 
@@ -112,11 +116,11 @@ def _live_leases(state_dir: Path) -> int:
         return len(store.live(datetime.now(UTC)))
 
 
-def _answerer(state_dir: Path, cache_dir: Path) -> Answerer:
+def _answerer(state_dir: Path, cache_dir: Path, idle_s: float, threads: int | None) -> Answerer:
     model = installed(cache_dir)
     if model is None or not engine_installed():
         return SimulatedAnswerer(Simulator())
     # Loads the HTTP client; the simulator needs none.
     from harpoon_cli.sandbox.engine import LocalEngine
 
-    return LocalEngine(state_dir, model)
+    return LocalEngine(state_dir, model, idle_s=idle_s, threads=threads)

@@ -25,11 +25,10 @@ from harpoon_cli.client.retry import RetryPolicy
 from harpoon_cli.client.service import DataPlane
 from harpoon_cli.client.transport import Endpoint, Transport
 from harpoon_cli.errors import HarpoonError, PlatformError, StorageFault
-from harpoon_cli.sandbox.engine_state import EngineFiles, EngineOrder, EngineState, read_state
+from harpoon_cli.sandbox.engine_state import IDLE_S, EngineFiles, EngineOrder, EngineState, read_state
 from harpoon_cli.sandbox.locks import is_locked, try_lock
 from harpoon_cli.sandbox.models import PulledModel
 
-IDLE_S = 600.0
 START_S = 300.0
 """A large model is read from disk; the small one is there in a second."""
 
@@ -43,15 +42,19 @@ _CHILD = "harpoon_cli.sandbox.engine_process"
 class LocalEngine:
     """An `answerer.Answerer`: answers by `model` on this machine.
 
-    idle_s is how long an engine that this one starts stays without being asked.
+    An engine that this one starts stays for idle_s seconds without being asked, and uses `threads` threads:
+    None is all cores but one.
     """
 
     engine = "llama.cpp"
 
-    def __init__(self, state_dir: Path, model: PulledModel, *, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self, state_dir: Path, model: PulledModel, *, idle_s: float = IDLE_S, threads: int | None = None
+    ) -> None:
         self._files = EngineFiles(state_dir)
         self._model = model
         self._idle_s = idle_s
+        self._threads = threads or _threads()
         self._transport: Transport | None = None
         self._used: EngineState | None = None
 
@@ -64,8 +67,9 @@ class LocalEngine:
         async with _turn(self._files):
             state = read_state(self._files)
             if state is not None and self._is_ours(state):
+                known = state == self._used
                 transport = await self._connected(state)
-                if await _answers(transport):
+                if known or await _answers(transport):
                     os.utime(self._files.state)
                     return _plane(transport)
             await _end(self._files)
@@ -94,7 +98,7 @@ class LocalEngine:
             model_name=self._model.name,
             model_bytes=self._model.size_bytes,
             key=token_urlsafe(24),
-            threads=_threads(),
+            threads=self._threads,
             idle_s=self._idle_s,
         )
         child = _spawn(self._files, order)

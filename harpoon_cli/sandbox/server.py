@@ -54,7 +54,7 @@ async def serve(
 
     Raises `UsageFault` for a host that is not loopback, `ConfigurationFault` where the port cannot be had.
     """
-    _must_be_loopback(host)
+    address = _loopback(host)
     connections: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,7 +69,7 @@ async def serve(
         finally:
             connections.discard(task)
 
-    server = await _listen(connected, host, port)
+    server = await _listen(connected, address, port)
     try:
         started(_url(server))
         # Not serve_forever: when cancelled that waits, from Python 3.12 on, for idle clients to go away.
@@ -81,15 +81,18 @@ async def serve(
         await asyncio.gather(*connections, return_exceptions=True)
 
 
-def _must_be_loopback(host: str) -> None:
+def _loopback(host: str) -> str:
+    # Only one address for localhost: on two, port 0 would be two ports.
+    address = "127.0.0.1" if host == "localhost" else host
     try:
-        safe = host == "localhost" or ip_address(host).is_loopback
+        safe = ip_address(address).is_loopback
     except ValueError:
         safe = False
     if not safe:
         raise UsageFault(
-            f"the sandbox is served on loopback only, and {host} is not", hint="--host 127.0.0.1"
+            f"the sandbox is served on loopback only, and {host!r} is not", hint="--host 127.0.0.1"
         )
+    return address
 
 
 async def _listen(connected: _Connected, host: str, port: int) -> asyncio.Server:

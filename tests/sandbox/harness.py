@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,15 +14,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harpoon_cli.client.embedded import Application, Request, Response
 from harpoon_cli.domain import Secret
 from harpoon_cli.sandbox.answerer import Answerer, SimulatedAnswerer
 from harpoon_cli.sandbox.application import SandboxApplication
+from harpoon_cli.sandbox.models import installed
 from harpoon_cli.sandbox.platform import Order, SandboxPlatform
 from harpoon_cli.sandbox.pools import PoolSpecification
 from harpoon_cli.sandbox.server import Limits, serve
 from harpoon_cli.sandbox.simulator import Simulator
 from harpoon_cli.sandbox.store import Store
+from harpoon_cli.settings.paths import cache_dir
 
 KEY = "a-key-for-tests"
 
@@ -165,3 +170,17 @@ def served(application: Application, limits: Limits | None = None) -> Iterator[s
 async def pieces(*items: bytes) -> AsyncIterator[bytes]:
     for item in items:
         yield item
+
+
+def _real_model() -> Path | None:
+    """The model that was pulled for the tests, or the one that HARPOON_TEST_MODEL names."""
+    if named := os.environ.get("HARPOON_TEST_MODEL"):
+        return Path(named)
+    found = installed(cache_dir())
+    return None if found is None else found.path
+
+
+REAL_MODEL = _real_model()
+needs_model = pytest.mark.skipif(
+    REAL_MODEL is None, reason="no model: `harpoon sandbox pull`, or HARPOON_TEST_MODEL=FILE.gguf"
+)

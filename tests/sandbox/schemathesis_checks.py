@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import schemathesis
 
 REASONS = {"idempotency_key_reused", "exceeds_card"}
@@ -10,7 +12,7 @@ REASONS = {"idempotency_key_reused", "exceeds_card"}
 
 @schemathesis.check
 def valid_data_is_unprocessable_only_for_a_reason(
-    _context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    _context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
     if response.status_code != 422 or case.meta is None or not case.meta.generation.mode.is_positive:
         return

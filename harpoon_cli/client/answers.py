@@ -1,26 +1,71 @@
-"""Puts an answer together from the events of a stream, for every dialect that sends OpenAI-shaped chunks."""
+"""Asks a prompt and puts its answer together, for every dialect that streams OpenAI-shaped chunks."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 
-from harpoon_cli.client.wire import EventScanner, Fields, error_in_success, parse_json
+from harpoon_cli.client.inference import InferenceOptions
+from harpoon_cli.client.refusals import error_words
+from harpoon_cli.client.retry import repeat, unsent
+from harpoon_cli.client.transport import Transport
+from harpoon_cli.client.wire import EventScanner, Fields, parse_json
 from harpoon_cli.domain import Completion, Delta, Usage
 from harpoon_cli.errors import BrokenOff, ServerFault
+
+
+async def asked(transport: Transport, path: str, body: object, options: InferenceOptions) -> Fields:
+    """The fields of a whole answer. A prompt is asked again only where it surely did not run."""
+    answer = await repeat(
+        lambda left_s: transport.call("POST", path, body=body, deadline_s=left_s),
+        policy=options.retry,
+        deadline_s=options.deadline_s,
+        may_repeat=unsent,
+    )
+    return _good(answer, "the answer to the prompt")
+
+
+async def streamed(
+    transport: Transport, path: str, body: object, options: InferenceOptions
+) -> AsyncGenerator[Delta | Completion, None]:
+    """The parts of a streamed answer, the whole last; asked again only where it surely did not run."""
+    async with AsyncExitStack() as stack:
+        pieces = await repeat(
+            lambda left_s: stack.enter_async_context(transport.events(path, body=body, deadline_s=left_s)),
+            policy=options.retry,
+            deadline_s=options.deadline_s,
+            may_repeat=unsent,
+        )
+        parts = await stack.enter_async_context(aclosing(assemble(pieces)))
+        async for part in parts:
+            yield part
 
 
 async def assemble(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Delta | Completion, None]:
     """Deltas as they arrive, then the whole answer; `BrokenOff` where the stream ends before the answer does.
 
-    The end of an answer is a finish_reason or the [DONE] mark; an event that holds an error is `ServerFault`.
+    The end of an answer is the [DONE] mark, after which nothing is read, or a finish_reason and the end of
+    the stream; an event that holds an error is `ServerFault`.
     """
-    answer, scanner = _Answer(), EventScanner()
-    async for piece in pieces:
-        for event in scanner.feed(piece):
+    answer = _Answer()
+    async with aclosing(_events(pieces)) as events:
+        async for event in events:
+            if event == b"[DONE]":
+                answer.done = True
+                break
             if delta := answer.take(event):
                 yield Delta(delta)
     yield answer.whole()
+
+
+async def _events(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The events that say something; an empty one keeps a connection alive."""
+    scanner = EventScanner()
+    async for piece in pieces:
+        for event in scanner.feed(piece):
+            if said := event.strip():
+                yield said
 
 
 @dataclass(slots=True)
@@ -36,13 +81,7 @@ class _Answer:
 
     def take(self, event: bytes) -> str:
         """Read one event; the text it adds."""
-        if event.strip() == b"[DONE]":
-            self.done = True
-            return ""
-        value = parse_json(event)
-        if trouble := error_in_success(value):
-            raise ServerFault(f"the server broke off its answer: {trouble}")
-        fields = Fields(value, "an event of the answer")
+        fields = _good(parse_json(event), "an event of the answer")
         self.model_used = fields.text("model_used", "model") or self.model_used
         self.engine = fields.text("engine") or self.engine
         self.usage = usage(fields) or self.usage
@@ -50,13 +89,12 @@ class _Answer:
         return self._choice(fields)
 
     def _choice(self, fields: Fields) -> str:
-        if fields.raw("choices") is None:
+        choice = first_choice(fields) if fields.raw("choices") is not None else None
+        if choice is None:
             return ""
-        added = ""
-        for choice in fields.children("choices"):
-            self.finish_reason = choice.text("finish_reason") or self.finish_reason
-            delta = choice.child("delta")
-            added += (delta.text("content") or "") if delta else ""
+        self.finish_reason = choice.text("finish_reason") or self.finish_reason
+        delta = choice.child("delta")
+        added = (delta.text("content") or "") if delta else ""
         self.texts.append(added)
         return added
 
@@ -72,6 +110,22 @@ class _Answer:
             usage=self.usage,
             engine=self.engine,
         )
+
+
+def _good(value: object, what: str) -> Fields:
+    """The fields of an answer. Unlike a lease, one that carries an `error` has failed."""
+    fields = Fields(value, what)
+    if fields.raw("error") or fields.raw("object") == "error":
+        message, code = error_words(value)
+        raise ServerFault(
+            f"the server broke off its answer: {message or 'an error without a message'}", platform_code=code
+        )
+    return fields
+
+
+def first_choice(fields: Fields) -> Fields | None:
+    """The choice of index 0: a server that was configured to give several gives them side by side."""
+    return next((one for one in fields.children("choices") if not one.whole("index")), None)
 
 
 def usage(fields: Fields) -> Usage | None:

@@ -8,40 +8,34 @@ is more than the time left, the call fails at once.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from harpoon_cli.errors import BrokenOff, NotSent, PlatformError, RateLimited, ServerFault, TimedOut
 
 T = TypeVar("T")
 
-PERMANENT_CODES = frozenset({"12370004"})
-"""Platform codes that come as a 5xx and mean a lack of permission: repeating cannot help."""
-
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """At most `attempts` calls; the n-th wait is random in 0 … min(cap_s, base_s · 2ⁿ)."""
+    """At most `attempts` calls; the wait after the n-th is random in 0 … min(cap_s, base_s · 2ⁿ⁻¹)."""
 
     attempts: int = 3
     base_s: float = 0.2
     cap_s: float = 5.0
 
+    def longest_wait_s(self, attempt: int) -> float:
+        """The end of the range that the wait after the n-th attempt is drawn from."""
+        return min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 60))
+
 
 def harmless(error: PlatformError) -> bool:
     """May a call be repeated that has the same effect once or twice (reads, releases, keyed requests)?"""
-    if error.platform_code in PERMANENT_CODES:
-        return False
     return isinstance(error, NotSent | TimedOut | ServerFault | BrokenOff | RateLimited)
 
 
@@ -58,34 +52,37 @@ async def repeat(
     may_repeat: Callable[[PlatformError], bool] = harmless,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = monotonic,
+    jitter: Callable[[float, float], float] = random.uniform,
 ) -> T:
     """Make a call until it succeeds, may not be repeated, or `deadline_s` seconds are over.
 
     `call` is given the seconds it may still take. The last error is raised as it came.
     """
     ends_at = clock() + deadline_s
-    jitter = wait_random_exponential(multiplier=policy.base_s, max=policy.cap_s)
 
-    def asked_s(state: RetryCallState) -> float | None:
-        error = state.outcome.exception() if state.outcome else None
-        return error.retry_after_s if isinstance(error, PlatformError) else None
+    def wait_s(state: RetryCallState) -> float:
+        asked_s = _asked_s(state)
+        if asked_s is not None:
+            return asked_s
+        return min(jitter(0.0, policy.longest_wait_s(state.attempt_number)), (ends_at - clock()) / 2)
 
-    def wait(state: RetryCallState) -> float:
-        asked = asked_s(state)
-        return min(jitter(state), (ends_at - clock()) / 2) if asked is None else asked
-
-    def out_of_time(state: RetryCallState) -> bool:
-        return clock() + (asked_s(state) or 0.0) >= ends_at
-
-    attempts = AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, PlatformError) and may_repeat(error)),
-        stop=lambda state: stop_after_attempt(policy.attempts)(state) or out_of_time(state),
-        wait=wait,
-        sleep=sleep,
-        reraise=True,
-    )
+    def is_over(state: RetryCallState) -> bool:
+        return state.attempt_number >= policy.attempts or clock() + (_asked_s(state) or 0.0) >= ends_at
 
     async def attempt() -> T:
         return await call(max(0.001, ends_at - clock()))
 
+    attempts = AsyncRetrying(
+        retry=retry_if_exception(lambda error: isinstance(error, PlatformError) and may_repeat(error)),
+        stop=is_over,
+        wait=wait_s,
+        sleep=sleep,
+        reraise=True,
+    )
     return await attempts(attempt)
+
+
+def _asked_s(state: RetryCallState) -> float | None:
+    """What the server asked for in Retry-After."""
+    error = state.outcome.exception() if state.outcome else None
+    return error.retry_after_s if isinstance(error, PlatformError) else None

@@ -1,12 +1,14 @@
 """Reading what servers send: strict JSON, tolerant fields, server-sent events. Does no I/O.
 
 Strict about form (valid JSON of the right shape, bounded in size and depth), tolerant about names and types
-that platforms are known to vary: `id` for `allocation_id`, integers for ids, strings for money.
+that platforms are known to vary: `id` for `allocation_id`, integers for ids, strings for money. Every reader
+raises `GarbledAnswer` and nothing else.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -14,32 +16,41 @@ from typing import NoReturn, TypeVar
 
 from harpoon_cli.errors import GarbledAnswer
 
-LINE_CAP_BYTES = 1024 * 1024
-"""The longest line of an event stream that is read; real ones are a few hundred bytes."""
+EVENT_CAP_BYTES = 1024 * 1024
+"""The longest event of a stream that is read; real ones are a few hundred bytes."""
+
+IDENTIFIER_CAP = 512
+NUMBER_CAP = 40
+"""How many characters ids and numbers may have; more is an attack, not a value."""
 
 T = TypeVar("T")
 
 
 def parse_json(body: bytes) -> object:
-    """The JSON value in `body`; `GarbledAnswer` for anything else, NaN and bottomless nesting included."""
+    """The JSON value in `body`; `GarbledAnswer` for anything else: NaN, 1e999 and bottomless nesting too."""
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        return json.loads(body, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as cause:
-        raise GarbledAnswer(f"the answer is not JSON ({_reason(cause)})") from cause
+        reason = "nested too deeply" if isinstance(cause, RecursionError) else str(cause)
+        raise GarbledAnswer(f"this is not JSON ({reason})") from cause
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _reason(cause: Exception) -> str:
-    return "nested too deeply" if isinstance(cause, RecursionError) else str(cause)
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
 
 
 class Fields:
     """The fields of one JSON object, read by their contract names or by the names a platform uses instead.
 
-    `names` maps a contract name to this platform's; `what` is how messages call the object.
+    `names` maps a contract name to this platform's; `what` is how messages call the object. A field that is
+    null is as good as absent.
     """
 
     def __init__(self, value: object, what: str, names: Mapping[str, str] | None = None) -> None:
@@ -58,14 +69,21 @@ class Fields:
         return None
 
     def identifier(self, *names: str) -> str:
-        """A required id: a non-empty string, or an integer as its decimal text."""
-        found = self.raw(*names)
-        if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
-            raise GarbledAnswer(f"{self._what} has no usable {names[0]} ({_kind(found)})")
-        return str(found)
+        """A required id: a string of visible characters, or an integer as its decimal text."""
+        found = self.optional_identifier(*names)
+        if found is None:
+            raise GarbledAnswer(f"{self._what} has no {names[0]}")
+        return found
 
     def optional_identifier(self, *names: str) -> str | None:
-        return None if self.raw(*names) is None else self.identifier(*names)
+        """An id, or None where it is absent or empty."""
+        found = self.raw(*names)
+        if found is None or found == "":
+            return None
+        name = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+        if not name.isprintable() or not 0 < len(name) <= IDENTIFIER_CAP:
+            raise GarbledAnswer(f"{names[0]} of {self._what} is {_kind(found)} that cannot be used as an id")
+        return name
 
     def text(self, *names: str) -> str | None:
         """A string, or None where it is absent; any other type is an error."""
@@ -84,15 +102,12 @@ class Fields:
         raise GarbledAnswer(f"{names[0]} of {self._what} is {_kind(found)}")
 
     def decimal(self, *names: str) -> Decimal | None:
-        """A number, also one written as a string; never negative, never NaN."""
+        """A number, also one written as a string: finite, not negative, of a size that things have."""
         found = self.raw(*names)
         if found is None:
             return None
-        try:
-            number = Decimal(str(found))
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if isinstance(found, bool) or not number.is_finite() or number < 0:
+        number = None if isinstance(found, bool) else _decimal(found)
+        if number is None or number < 0:
             raise GarbledAnswer(f"{names[0]} of {self._what} is not a usable number")
         return number
 
@@ -101,6 +116,7 @@ class Fields:
         return None if found is None else float(found)
 
     def whole(self, *names: str) -> int | None:
+        """A number without its fraction: of half a slice there is none to be had."""
         found = self.decimal(*names)
         return None if found is None else int(found)
 
@@ -110,12 +126,14 @@ class Fields:
         if found is None:
             return None
         try:
+            if isinstance(found, str):
+                moment = datetime.fromisoformat(found)
+                return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
             if isinstance(found, int | float) and not isinstance(found, bool):
                 return datetime.fromtimestamp(found, UTC)
-            moment = datetime.fromisoformat(str(found))
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError, OSError) as cause:
             raise GarbledAnswer(f"{names[0]} of {self._what} is not a time") from cause
+        raise GarbledAnswer(f"{names[0]} of {self._what} is not a time")
 
     def child(self, name: str) -> Fields | None:
         found = self.raw(name)
@@ -129,9 +147,23 @@ class Fields:
         return (Fields(item, f"an item of {names[0]}", self._names) for item in found)
 
     def strings(self, name: str) -> dict[str, str]:
-        """A flat object with its values as text; empty where absent."""
-        found = self._typed((name,), dict)
-        return {} if found is None else {str(key): str(value) for key, value in found.items()}
+        """A flat object with its values as text; empty where absent. What is not flat in it is left out."""
+        found = self._typed((name,), dict) or {}
+        return {key: str(value) for key, value in found.items() if isinstance(value, str | int | float)}
+
+
+def _decimal(value: object) -> Decimal | None:
+    """None for what is no number, or has more digits or zeros than any quantity: Decimal takes 1e999999999,
+    and a whole number of it fills the memory."""
+    text = str(value) if isinstance(value, str | int | float) else ""
+    try:
+        number = Decimal(text) if len(text) <= NUMBER_CAP else None
+    except InvalidOperation:
+        return None
+    if number is None or not number.is_finite():
+        return None
+    exponent = number.as_tuple().exponent
+    return number if isinstance(exponent, int) and abs(exponent) <= NUMBER_CAP else None
 
 
 def _kind(value: object) -> str:
@@ -139,68 +171,55 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "a number")
 
 
-def error_words(body: bytes) -> tuple[str | None, str | None]:
-    """(message, code) out of an error body in any of the shapes platforms use; Nones where it has none.
-
-    Known: {error, code, details}, {error: {message, type|code}}, {code, message, errors}, {detail},
-    {result: "FAILURE", errors}. Never raises: an error page may be anything.
-    """
-    try:
-        value = parse_json(body)
-    except GarbledAnswer:
-        return None, None
-    if not isinstance(value, dict):
-        return None, None
-    inner = value.get("error")
-    source = inner if isinstance(inner, dict) else value
-    message = next(
-        (source[k] for k in ("message", "error", "detail") if isinstance(source.get(k), str)), None
-    )
-    code = source.get("code") or source.get("type")
-    if message is None and isinstance(value.get("errors"), list):
-        message = "; ".join(str(item) for item in value["errors"][:3])
-    return message, None if code is None else str(code)
-
-
-def error_in_success(value: object) -> str | None:
-    """The message of an error object that came with a status of success, as some platforms send it."""
-    if not isinstance(value, dict):
-        return None
-    failed = (
-        value.get("result") == "FAILURE" or value.get("error") or ("code" in value and "message" in value)
-    )
-    if not failed:
-        return None
-    return error_words(json.dumps(value).encode())[0] or "an error without a message"
-
-
 class EventScanner:
     """Cuts a byte stream into the data of its server-sent events; comments and other fields are passed over.
 
-    Feed it as bytes arrive, in any pieces; lines may end in LF, CR or CRLF.
+    Feed it as bytes arrive, in any pieces; lines may end in LF, CR or CRLF. The work is linear in the bytes.
+    An event longer than `EVENT_CAP_BYTES` is `GarbledAnswer`.
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._line = bytearray()
         self._data: list[bytes] = []
-        self._skip_newline = False
+        self._event_bytes = 0
+        self._after_cr = False
+        self._first = True
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """The data of each event that `piece` completes."""
         for line in self._lines(piece):
             if line.startswith(b"data:"):
                 self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-            elif not line and self._data:
-                event, self._data = b"\n".join(self._data), []
-                yield event
+            elif not line:
+                event, whole = b"\n".join(self._data), bool(self._data)
+                self._data, self._event_bytes = [], 0
+                if whole:
+                    yield event
 
     def _lines(self, piece: bytes) -> Iterator[bytes]:
-        if self._skip_newline and piece:
-            piece, self._skip_newline = piece.removeprefix(b"\n"), False
-        # A CR at the very end may be half of a CRLF: its LF, if it comes, belongs to the same line end.
-        self._skip_newline = piece.endswith(b"\r")
-        lines = (self._rest + piece).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._rest = lines.pop()
-        if len(self._rest) > LINE_CAP_BYTES or sum(map(len, self._data)) > LINE_CAP_BYTES:
-            raise GarbledAnswer("the event stream has a line longer than any answer")
-        return iter(lines)
+        if not piece:
+            return
+        # A CR at the end of a piece may be half of a CRLF: its LF, if it comes, belongs to the same line end.
+        if self._after_cr:
+            piece = piece.removeprefix(b"\n")
+        self._after_cr = piece.endswith(b"\r")
+        *ends, rest = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        for end in ends:
+            self._hold(end)
+            self._event_bytes += 1
+            yield self._ended()
+        self._hold(rest)
+
+    def _hold(self, part: bytes) -> None:
+        self._event_bytes += len(part)
+        if self._event_bytes > EVENT_CAP_BYTES:
+            raise GarbledAnswer("the event stream has an event longer than any answer")
+        self._line += part
+
+    def _ended(self) -> bytes:
+        line = bytes(self._line)
+        self._line.clear()
+        if self._first:
+            self._first = False
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        return line

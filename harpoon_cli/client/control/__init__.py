@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 from harpoon_cli.client.retry import RetryPolicy
 from harpoon_cli.client.service import ControlPlane, Features
 from harpoon_cli.client.transport import Transport
+from harpoon_cli.errors import ConfigurationFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,17 @@ class ControlOptions:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
+def names() -> tuple[str, ...]:
+    """The dialects there are: the files of this folder. Nothing is imported for it."""
+    files = (file for folder in __path__ for file in Path(folder).glob("[!_]*.py"))
+    return tuple(sorted(file.stem for file in files))
+
+
 def open_control(dialect: str, transport: Transport, options: ControlOptions) -> ControlPlane:
     """The control plane of the named dialect. Every dialect's file has a `create(transport, options)`."""
+    if dialect not in names():
+        raise ConfigurationFault(
+            f"there is no control plane {dialect!r}", hint=f"platform.control is one of: {', '.join(names())}"
+        )
     module = import_module(f"{__name__}.{dialect}")
     return cast(ControlPlane, module.create(transport, options))

@@ -6,7 +6,10 @@ request: whether it may be repeated is for `leases.lifecycle` to decide.
 
 from __future__ import annotations
 
-from decimal import Decimal
+import re
+from collections.abc import Callable
+from time import monotonic
+from typing import TypeVar
 from urllib.parse import quote
 
 from harpoon_cli.client.control import ControlOptions
@@ -15,20 +18,28 @@ from harpoon_cli.client.service import Features
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import Fields
 from harpoon_cli.domain import Gpu, Lease, LeaseId, LeaseRequest, LeaseStatus, Pool, PoolId, Price
-from harpoon_cli.errors import GarbledAnswer, NoCapacity, NoSuchLease, NotOffered, Refused, UnknownPool
+from harpoon_cli.errors import (
+    GarbledAnswer,
+    NoCapacity,
+    NoSuchLease,
+    NotOffered,
+    PlatformError,
+    Refused,
+    UnknownPool,
+)
+
+T = TypeVar("T")
 
 PATHS = {"allocate": "/v1/allocate", "pools": "/v1/pools", "health": "/health"}
 
 CAPACITY_CODES = frozenset({"insufficient_capacity", "no_capacity", "10189007"})
 """Codes that mean "full", whatever the status; the last is hosted·ai's."""
 
-MAX_PAGES = 1000
-
 _WORDS = {
     LeaseStatus.PENDING: "pending creating provisioning subscribing queued starting",
     LeaseStatus.ACTIVE: "active ready running allocated subscribed",
     LeaseStatus.RELEASING: "releasing un_subscribing terminating deleting",
-    LeaseStatus.GONE: "released expired gone terminated deleted ended",
+    LeaseStatus.GONE: "released expired gone terminated deleted ended un_subscribed unsubscribed",
     LeaseStatus.FAILED: "failed error",
 }
 STATUS_WORDS = {word: status for status, words in _WORDS.items() for word in words.split()}
@@ -52,7 +63,7 @@ class SeedControl:
 
     async def pools(self) -> tuple[Pool, ...]:
         try:
-            answer = await self._read(self._paths["pools"])
+            answer = await self._repeatedly("GET", self._paths["pools"])
         except Refused as refusal:
             raise _not_offered(refusal, "a list of pools") from refusal
         return tuple(self._pool(row) for row in self._fields(answer, "the list of pools").children("pools"))
@@ -67,8 +78,8 @@ class SeedControl:
                 headers=headers,
                 deadline_s=deadline_s,
             )
-        except Refused as refusal:
-            raise _allocate_refusal(refusal, request.pool_id) from refusal
+        except PlatformError as error:
+            raise _allocate_error(error, request.pool_id) from error
         lease = self._lease(self._fields(answer, "the answer to the allocate"))
         self._must_be_ours(lease, request)
         return lease
@@ -84,29 +95,30 @@ class SeedControl:
 
     async def lease(self, lease_id: LeaseId) -> Lease:
         try:
-            answer = await self._read(self._one(lease_id))
+            answer = await self._repeatedly("GET", self._one(lease_id))
         except Refused as refusal:
             raise _no_such_lease(refusal, lease_id) from refusal
         return self._lease(self._fields(answer, f"lease {lease_id}"))
 
     async def leases(self) -> tuple[Lease, ...]:
+        ends_at = monotonic() + self._options.deadline_s
         found: list[Lease] = []
-        seen: set[str | None] = {None}
+        seen: set[str] = set()
         cursor: str | None = None
-        for _ in range(MAX_PAGES):
-            page = self._fields(await self._page(cursor), "the list of leases")
+        while True:
+            page = self._fields(await self._page(cursor, ends_at - monotonic()), "the list of leases")
             found += (self._lease(row) for row in page.children("allocations"))
             cursor = page.optional_identifier("next_cursor")
+            if cursor is None:
+                return tuple(found)
             if cursor in seen:
-                break
+                raise GarbledAnswer("the list of leases does not end: its cursors repeat")
             seen.add(cursor)
-        if cursor is not None:
-            raise GarbledAnswer("the list of leases does not end: its cursors repeat")
-        return tuple(found)
 
-    async def _page(self, cursor: str | None) -> object:
+    async def _page(self, cursor: str | None, left_s: float) -> object:
+        query = None if cursor is None else {"cursor": cursor}
         try:
-            return await self._read(self._paths["allocate"], {"cursor": cursor} if cursor else None)
+            return await self._repeatedly("GET", self._paths["allocate"], query=query, deadline_s=left_s)
         except Refused as refusal:
             raise _not_offered(refusal, "a list of leases") from refusal
 
@@ -126,24 +138,30 @@ class SeedControl:
 
     async def health(self) -> str:
         try:
-            answer = await self._read(self._paths["health"])
+            answer = await self._repeatedly("GET", self._paths["health"])
         except Refused as refusal:
             raise _not_offered(refusal, "a health check") from refusal
-        return self._fields(answer, "the health check").text("status") or "answers"
-
-    async def _read(self, path: str, query: dict[str, str] | None = None) -> object:
-        return await self._repeatedly("GET", path, query=query)
+        return self._fields(answer or {}, "the health check").text("status") or "answers"
 
     async def _repeatedly(
-        self, method: str, path: str, *, query: dict[str, str] | None = None, body: object | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: object | None = None,
+        deadline_s: float | None = None,
     ) -> object:
         return await repeat(
             lambda left_s: self._transport.call(method, path, query=query, body=body, deadline_s=left_s),
             policy=self._options.retry,
-            deadline_s=self._options.deadline_s,
+            deadline_s=self._options.deadline_s if deadline_s is None else deadline_s,
         )
 
     def _one(self, lease_id: LeaseId) -> str:
+        if not lease_id.strip("."):
+            # As a step of a path it would mean another one: DELETE /v1/allocate/.. is DELETE /v1.
+            raise NoSuchLease(f"{lease_id!r} cannot be a lease's id", hint="harpoon leases")
         return f"{self._paths['allocate']}/{quote(lease_id, safe='')}"
 
     def _fields(self, answer: object, what: str) -> Fields:
@@ -167,21 +185,21 @@ class SeedControl:
         )
 
     def _lease(self, row: Fields) -> Lease:
-        gpu = row.child("gpu")
+        """Only id and status must be right: a lease with a garbled price or time can still be released."""
         pool_id = row.optional_identifier("pool_id")
         return Lease(
             id=LeaseId(row.identifier("allocation_id", "id")),
             status=_status(row.text("status")),
             pool_id=None if pool_id is None else PoolId(pool_id),
-            gpu=None if gpu is None else _gpu(gpu),
-            price=self._price(row),
-            created_at=row.when("created_at"),
-            expires_at=row.when("expires_at"),
-            metadata=row.strings("metadata"),
+            gpu=_or_none(lambda: _gpu(row.child("gpu"))),
+            price=_or_none(lambda: self._price(row)),
+            created_at=_or_none(lambda: row.when("created_at")),
+            expires_at=_or_none(lambda: row.when("expires_at")),
+            metadata=_or_none(lambda: row.strings("metadata")) or {},
         )
 
     def _price(self, row: Fields) -> Price | None:
-        per_hour: Decimal | None = row.decimal("price_per_hour", "pricing_hourly")
+        per_hour = row.decimal("price_per_hour", "pricing_hourly")
         return None if per_hour is None else Price(per_hour, row.text("currency") or self._options.currency)
 
     def _pool(self, row: Fields) -> Pool:
@@ -207,13 +225,24 @@ class SeedControl:
         )
 
 
-def _gpu(row: Fields) -> Gpu:
+def _or_none(read: Callable[[], T | None]) -> T | None:
+    try:
+        return read()
+    except GarbledAnswer:
+        return None
+
+
+def _gpu(row: Fields | None) -> Gpu | None:
+    if row is None:
+        return None
     return Gpu(row.text("model") or "unknown", row.whole("vram_mb"), row.number("tflops"))
 
 
 def _status(word: str | None) -> LeaseStatus:
     """No status at all is a lease that can be used; a word we do not know is one to wait for."""
-    return LeaseStatus.ACTIVE if word is None else STATUS_WORDS.get(word.lower(), LeaseStatus.PENDING)
+    if word is None:
+        return LeaseStatus.ACTIVE
+    return STATUS_WORDS.get(re.sub(r"[\s-]+", "_", word.strip().lower()), LeaseStatus.PENDING)
 
 
 def _not_offered(refusal: Refused, what: str) -> Refused:
@@ -230,11 +259,21 @@ def _no_such_lease(refusal: Refused, lease_id: LeaseId) -> Refused:
     )
 
 
-def _allocate_refusal(refusal: Refused, pool_id: PoolId) -> Refused:
-    if refusal.platform_code in CAPACITY_CODES:
+def _allocate_error(error: PlatformError, pool_id: PoolId) -> PlatformError:
+    """What the platform's code says goes before its status: "full" comes as a 4xx, a 5xx and inside a 200."""
+    if error.platform_code in CAPACITY_CODES:
         return NoCapacity(
-            refusal.message, hint="harpoon pools shows what is free", platform_code=refusal.platform_code
+            error.message,
+            hint="harpoon pools shows what is free",
+            status=error.status,
+            platform_code=error.platform_code,
+            retry_after_s=error.retry_after_s,
         )
-    if refusal.status == 404:
-        return UnknownPool(f"the platform knows no pool {pool_id}", hint="harpoon pools", status=404)
-    return refusal
+    if isinstance(error, Refused) and error.status == 404:
+        return UnknownPool(
+            f"the platform knows no pool {pool_id}",
+            hint="harpoon pools; where it knows none at all, platform.base_url or platform.paths is wrong",
+            status=404,
+            platform_code=error.platform_code,
+        )
+    return error

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 from harpoon_cli.client.retry import RetryPolicy
 from harpoon_cli.client.service import DataPlane
 from harpoon_cli.client.transport import Transport
+from harpoon_cli.errors import ConfigurationFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,17 @@ class InferenceOptions:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
+def names() -> tuple[str, ...]:
+    """The dialects there are: the files of this folder. Nothing is imported for it."""
+    files = (file for folder in __path__ for file in Path(folder).glob("[!_]*.py"))
+    return tuple(sorted(file.stem for file in files))
+
+
 def open_inference(dialect: str, transport: Transport, options: InferenceOptions) -> DataPlane:
     """The data plane of the named dialect. Every dialect's file has a `create(transport, options)`."""
+    if dialect not in names():
+        raise ConfigurationFault(
+            f"there is no data plane {dialect!r}", hint=f"platform.inference is one of: {', '.join(names())}"
+        )
     module = import_module(f"{__name__}.{dialect}")
     return cast(DataPlane, module.create(transport, options))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 
-from harpoon_cli.client.answers import assemble, usage
+from harpoon_cli.client.answers import asked, first_choice, streamed, usage
 from harpoon_cli.client.inference import InferenceOptions
-from harpoon_cli.client.retry import repeat, unsent
+from harpoon_cli.client.retry import repeat
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import Fields
 from harpoon_cli.domain import Completion, CompletionRequest, Delta
@@ -27,24 +26,11 @@ class OpenAiInference:
         self._path = options.path or "/chat/completions"
 
     async def complete(self, request: CompletionRequest) -> Completion:
-        answer = await repeat(
-            lambda left_s: self._transport.call(
-                "POST", self._path, body=_body(request, stream=False), deadline_s=left_s
-            ),
-            policy=self._options.retry,
-            deadline_s=self._options.deadline_s,
-            may_repeat=unsent,
-        )
-        return _completion(Fields(answer, "the answer to the prompt"))
+        body = _body(request, stream=False)
+        return _completion(await asked(self._transport, self._path, body, self._options))
 
-    async def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
-        body = _body(request, stream=True)
-        async with (
-            self._transport.events(self._path, body=body, deadline_s=self._options.deadline_s) as pieces,
-            aclosing(assemble(pieces)) as answer,
-        ):
-            async for part in answer:
-                yield part
+    def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
+        return streamed(self._transport, self._path, _body(request, stream=True), self._options)
 
     async def models(self) -> tuple[str, ...]:
         try:
@@ -54,9 +40,11 @@ class OpenAiInference:
                 deadline_s=self._options.deadline_s,
             )
         except Refused as refusal:
-            if refusal.status != 404:
+            if refusal.status not in (404, 405, 501):
                 raise
-            raise NotOffered("this server does not list the models it serves", status=404) from refusal
+            raise NotOffered(
+                "this server does not list the models it serves", status=refusal.status
+            ) from refusal
         return tuple(row.identifier("id") for row in Fields(answer, "the list of models").children("data"))
 
 
@@ -73,7 +61,7 @@ def _body(request: CompletionRequest, *, stream: bool) -> dict[str, object]:
 
 
 def _completion(fields: Fields) -> Completion:
-    choice = next(fields.children("choices"), None)
+    choice = first_choice(fields)
     message = choice.child("message") if choice else None
     if choice is None or message is None:
         raise GarbledAnswer("the answer to the prompt has no choice with a message")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 
-from harpoon_cli.client.answers import assemble, usage
+from harpoon_cli.client.answers import asked, streamed, usage
 from harpoon_cli.client.inference import InferenceOptions
-from harpoon_cli.client.retry import repeat, unsent
 from harpoon_cli.client.transport import Transport
-from harpoon_cli.client.wire import Fields
 from harpoon_cli.domain import Completion, CompletionRequest, Delta
 from harpoon_cli.errors import NotOffered
 
@@ -27,15 +24,7 @@ class SeedInference:
         self._path = options.path or "/v1/inference"
 
     async def complete(self, request: CompletionRequest) -> Completion:
-        answer = await repeat(
-            lambda left_s: self._transport.call(
-                "POST", self._path, body=_body(request, stream=False), deadline_s=left_s
-            ),
-            policy=self._options.retry,
-            deadline_s=self._options.deadline_s,
-            may_repeat=unsent,
-        )
-        fields = Fields(answer, "the answer to the prompt")
+        fields = await asked(self._transport, self._path, _body(request, stream=False), self._options)
         return Completion(
             text=fields.required_text("text"),
             finish_reason=fields.text("finish_reason") or "unknown",
@@ -44,14 +33,8 @@ class SeedInference:
             engine=fields.text("engine"),
         )
 
-    async def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
-        body = _body(request, stream=True)
-        async with (
-            self._transport.events(self._path, body=body, deadline_s=self._options.deadline_s) as pieces,
-            aclosing(assemble(pieces)) as answer,
-        ):
-            async for part in answer:
-                yield part
+    def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
+        return streamed(self._transport, self._path, _body(request, stream=True), self._options)
 
     async def models(self) -> tuple[str, ...]:
         raise NotOffered("this platform does not list the models it serves")
@@ -60,9 +43,12 @@ class SeedInference:
 def _body(request: CompletionRequest, *, stream: bool) -> dict[str, object]:
     """The contract has one prompt and no roles, so a system text stands before it."""
     system = request.prompt.system
-    optional = {"max_tokens": request.max_tokens, "temperature": request.temperature}
-    return {
+    optional = {
         "allocation_id": request.lease_id,
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+    }
+    return {
         "model": request.model,
         "prompt": f"{system}\n\n{request.prompt.text}" if system else request.prompt.text,
         **{name: value for name, value in optional.items() if value is not None},

@@ -1,0 +1,148 @@
+"""What an answer other than good means: which error, in which words, what helps, when to return. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from harpoon_cli.client.exchange import http_date
+from harpoon_cli.client.wire import parse_json
+from harpoon_cli.errors import (
+    GarbledAnswer,
+    NotAuthorised,
+    PlatformError,
+    RateLimited,
+    Refused,
+    ServerFault,
+    TimedOut,
+)
+
+FORBIDDEN_CODES = frozenset({"12370004"})
+"""Platform codes that mean a lack of permission whatever the status; hosted·ai sends this one as a 500."""
+
+MESSAGE_CAP = 500
+"""How many characters of a server's own words are quoted."""
+
+_ERROR_FIELDS = frozenset(
+    {
+        *("code", "detail", "details", "error", "errors", "instance", "message", "object", "param", "path"),
+        *("request_id", "result", "status", "status_code", "success", "timestamp", "title", "trace_id"),
+        *("type", "user_id"),
+    }
+)
+_GOOD_CODES = re.compile(r"0|2\d\d|ok|success", re.IGNORECASE)
+
+
+def refusal(where: str, status: int, body: bytes, *, retry_after: str | None, auth: str) -> PlatformError:
+    """The error that an answer with this status stands for.
+
+    `where` is how messages name the call, `retry_after` the header as it came, `auth` how the key was sent.
+    """
+    message, code = error_words(body)
+    kind, hint = _meaning(status, code, auth)
+    wait_s = retry_after_s(retry_after)
+    said = f"{where} answered {status}"
+    if message:
+        said += f": {message}"
+    if wait_s:
+        said += f"; it asks to be left alone for {wait_s:.0f} s"
+    return kind(said, hint=hint, status=status, platform_code=code, retry_after_s=wait_s)
+
+
+def _meaning(status: int, code: str | None, auth: str) -> tuple[type[PlatformError], str | None]:
+    if status in (401, 403):
+        return NotAuthorised, (
+            "check that the key is right (HOSTED_AI_API_KEY), that it has not expired, and that its IP "
+            f"allow-list has this machine's address; it was sent as {auth!r}. harpoon doctor"
+        )
+    if code in FORBIDDEN_CODES:
+        return NotAuthorised, "the key works but lacks a permission: ask the team's administrator"
+    if status == 429:
+        return RateLimited, None
+    if status == 408:
+        return TimedOut, None
+    if 400 <= status < 500 or status == 501:
+        return Refused, None
+    if 500 <= status < 600:
+        return ServerFault, None
+    if 300 <= status < 400:
+        return GarbledAnswer, "redirects are never followed: set platform.base_url to where it really is"
+    return GarbledAnswer, "check platform.base_url: what answers there may be something else"
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """Seconds to wait by a Retry-After header in either form; None for anything else."""
+    digits = (value or "").strip()
+    if digits.isascii() and digits.isdigit():
+        return float(digits[:9])
+    moment = http_date(value)
+    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def error_words(answer: object) -> tuple[str | None, str | None]:
+    """(message, code) out of an error in any of the shapes platforms use; Nones where it has none.
+
+    `answer` is an error's body, or the value already read from one. Known: {error, code, details},
+    {error: {message, type|code}}, {code, message, errors}, {detail}, {result: "FAILURE", errors}.
+    Never raises: an error page may be anything.
+    """
+    try:
+        value = parse_json(answer) if isinstance(answer, bytes) else answer
+    except GarbledAnswer:
+        return None, None
+    if not isinstance(value, dict):
+        return None, None
+    inner = value.get("error")
+    source = inner if isinstance(inner, dict) else value
+    message = _message(source)
+    return message and message[:MESSAGE_CAP], _code(source)
+
+
+def _message(source: Mapping[str, object]) -> str | None:
+    for name in ("message", "error", "detail", "title"):
+        found = source.get(name)
+        if isinstance(found, str) and found:
+            return found
+    for name in ("errors", "detail"):
+        found = source.get(name)
+        if isinstance(found, list):
+            return "; ".join(words for item in found[:3] if (words := _item_words(item))) or None
+    return None
+
+
+def _item_words(item: object) -> str | None:
+    """One of several errors: a sentence, or an object that says which field it is about."""
+    if not isinstance(item, dict):
+        return item if isinstance(item, str) else None
+    words = [item.get(name) for name in ("field", "message", "msg")]
+    return ": ".join(word for word in words if isinstance(word, str)) or None
+
+
+def _code(source: Mapping[str, object]) -> str | None:
+    for name in ("code", "type"):
+        found = source.get(name)
+        if isinstance(found, str | int) and not isinstance(found, bool) and found != "":
+            return str(found)[:MESSAGE_CAP]
+    return None
+
+
+def error_in_success(value: object) -> str | None:
+    """The message of an error that came with a status of success, as some platforms send it.
+
+    An error has the words of one and nothing else: a lease that failed may well carry an `error` of its own,
+    and an envelope around good data a `code` and a `message`.
+    """
+    if not isinstance(value, dict) or not _is_error(value):
+        return None
+    return error_words(value)[0] or "an error without a message"
+
+
+def _is_error(value: Mapping[str, object]) -> bool:
+    if value.get("result") == "FAILURE":
+        return True
+    present = {name for name, content in value.items() if content is not None}
+    if not present <= _ERROR_FIELDS:
+        return False
+    coded = {"code", "message"} <= present and not _GOOD_CODES.fullmatch(_code(value) or "ok")
+    return bool(value.get("error")) or value.get("object") == "error" or coded

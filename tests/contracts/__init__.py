@@ -1,0 +1,1 @@
+"""What every dialect must do, and what each of them puts on the wire."""

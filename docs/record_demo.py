@@ -1,4 +1,4 @@
-"""Makes docs/demo.svg from real output: runs each line below in tmux, 84 columns wide, and draws what it shows.
+"""Makes docs/demo.svg from real output: runs each line below in tmux and draws what it shows.
 
 python docs/record_demo.py        (needs tmux, harpoon on the PATH, and `harpoon sandbox pull` before it)
 """
@@ -16,8 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 COLUMNS = 84
-LINES = ('harpoon infer "Why is the sky blue?" --max-tokens 40', "harpoon pools", "harpoon allocate -m gemma-2b -q",
-         "harpoon leases", "harpoon release --all")  # fmt: skip
+LINES = (
+    'harpoon infer "Why is the sky blue?" --max-tokens 40',
+    "harpoon pools",
+    "harpoon allocate -m gemma-2b -q",
+    "harpoon leases",
+    "harpoon release --all",
+)
 DONE = "harpoon-demo-is-over"
 
 

@@ -1,4 +1,4 @@
-"""The built-in models as bare rows. Imports nothing, so that TAB can name them; `catalogue` makes models of them."""
+"""The built-in models as bare rows; imports nothing, so that TAB can name them."""
 
 GB = 1024
 
@@ -9,5 +9,4 @@ BUILT_IN_MODELS = (
     ("qwen-30b", 20 * GB, 30.0, 32768),
     ("qwen-32b", 32 * GB, 40.0, 32768),
 )
-"""Name, MB of memory, dense FP16 TFLOPS, tokens of context; sorted by size. The context lengths are those of the
-models' publishers."""
+"""Name, MB of memory, dense FP16 TFLOPS, tokens of context (the publishers'), from small to large."""

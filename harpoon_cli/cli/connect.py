@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from harpoon_cli.client.control import ControlOptions, open_control
-from harpoon_cli.client.inference import InferenceOptions, open_inference
 from harpoon_cli.client.retry import RetryPolicy
-from harpoon_cli.client.service import Features, Platform
+from harpoon_cli.client.service import DataPlane, Features, Platform
 from harpoon_cli.client.transport import Endpoint, Exchange, Network, Transport
-from harpoon_cli.leases.lifecycle import Patience
 from harpoon_cli.settings.endpoint import LiveEndpoint
 from harpoon_cli.settings.model import Settings
 
@@ -26,14 +24,6 @@ def retry_policy(settings: Settings) -> RetryPolicy:
     return RetryPolicy(settings.retry.attempts, settings.retry.base_s, settings.retry.cap_s)
 
 
-def patience(settings: Settings, *, ready_s: float | None = None) -> Patience:
-    return Patience(
-        allocate_s=settings.http.control_s,
-        ready_s=ready_s or settings.lease.ready_s,
-        poll_s=settings.lease.poll_s,
-    )
-
-
 def routing_base(settings: Settings) -> float:
     """The threshold, a probability in the settings, as the log-odds that routing counts in."""
     share = min(max(settings.routing.threshold, 1e-9), 1 - 1e-9)
@@ -42,85 +32,65 @@ def routing_base(settings: Settings) -> float:
 
 def connect_live(settings: Settings, live: LiveEndpoint, observe: Observe) -> Platform:
     """The configured platform. Nothing is sent yet."""
-    control = Transport(
-        Endpoint(live.base_url, live.key, settings.platform.auth), _network(settings), observe=observe
-    )
+    platform = settings.platform
+    control = Transport(Endpoint(live.base_url, live.key, platform.auth), _network(settings), observe=observe)
     inference = control
-    if live.inference_url and live.inference_url != live.base_url:
+    if live.inference_url != live.base_url:
         # The key is for the platform; another host must never be handed it.
-        same_host = _origin(live.inference_url) == _origin(live.base_url)
-        key = live.key if same_host else None
-        endpoint = Endpoint(live.inference_url, key, settings.platform.auth)
+        key = live.key if _origin(live.inference_url) == _origin(live.base_url) else None
+        endpoint = Endpoint(live.inference_url, key, platform.auth)
         inference = Transport(endpoint, _network(settings), observe=observe)
-    return _platform(live.base_url, settings, control, inference, _features(settings))
+    control_options = _control_options(
+        settings, _features(settings), platform.paths.model_dump(), platform.names
+    )
+    # The contract's path is the configured one; OpenAI's is fixed below its base URL.
+    path = platform.paths.inference if platform.inference == "seed_v1" else None
+    return Platform(
+        live.base_url,
+        lambda: open_control(platform.control, control, control_options),
+        lambda: _inference(platform.inference, inference, settings, path),
+        (control.aclose, inference.aclose),
+    )
 
 
 def connect_sandbox(settings: Settings, sandbox_dir: Path, observe: Observe) -> Platform:
-    """The embedded platform, in this process."""
+    """The embedded platform, in this process; it speaks the default dialects and honours all of them."""
     from harpoon_cli.sandbox.embedded import open_sandbox
     from harpoon_cli.settings.paths import cache_dir
 
-    application = open_sandbox(
-        sandbox_dir,
-        cache_dir(),
-        idle_s=settings.sandbox.idle_s,
-        threads=settings.sandbox.threads,
-    )
+    sandbox = settings.sandbox
+    application = open_sandbox(sandbox_dir, cache_dir(), idle_s=sandbox.idle_s, threads=sandbox.threads)
     endpoint = Endpoint("http://sandbox", application.key, embedded=application)
     transport = Transport(endpoint, _network(settings), observe=observe)
-    return _platform(
-        SANDBOX, settings, transport, transport, Features(True, True, True, True, True), application.close
-    )
-
-
-def _platform(
-    name: str,
-    settings: Settings,
-    control: Transport,
-    inference: Transport,
-    features: Features,
-    close_embedded: Callable[[], Awaitable[None]] | None = None,
-) -> Platform:
-    embedded = name == SANDBOX
-    retry = retry_policy(settings)
-
-    async def close() -> None:
-        await control.aclose()
-        await inference.aclose()
-        if close_embedded is not None:
-            await close_embedded()
-
+    features = Features(leases=True, idempotency_keys=True, ttl=True, lists=True, metadata=True)
     return Platform(
-        endpoint=name,
-        control=open_control(
-            "seed_v1" if embedded else settings.platform.control,
-            control,
-            ControlOptions(
-                features=features,
-                paths={} if embedded else settings.platform.paths.model_dump(),
-                names={} if embedded else settings.platform.names,
-                pool_id=settings.platform.pool_id,
-                currency=settings.platform.currency,
-                deadline_s=settings.http.control_s,
-                retry=retry,
-            ),
-        ),
-        inference=open_inference(
-            "seed_v1" if embedded else settings.platform.inference,
-            inference,
-            InferenceOptions(
-                path=_inference_path(settings) if not embedded else None,
-                deadline_s=settings.http.inference_s,
-                retry=retry,
-            ),
-        ),
-        close=close,
+        SANDBOX,
+        lambda: open_control("seed_v1", transport, _control_options(settings, features, {}, {})),
+        lambda: _inference("seed_v1", transport, settings, None),
+        (transport.aclose, application.close),
     )
 
 
-def _inference_path(settings: Settings) -> str | None:
-    """The contract's path is the configured one; OpenAI's is fixed below its base URL."""
-    return settings.platform.paths.inference if settings.platform.inference == "seed_v1" else None
+def _control_options(
+    settings: Settings, features: Features, paths: Mapping[str, str], names: Mapping[str, str]
+) -> ControlOptions:
+    return ControlOptions(
+        features=features,
+        paths=paths,
+        names=names,
+        pool_id=settings.platform.pool_id,
+        currency=settings.platform.currency,
+        deadline_s=settings.http.control_s,
+        retry=retry_policy(settings),
+    )
+
+
+def _inference(dialect: str, transport: Transport, settings: Settings, path: str | None) -> DataPlane:
+    # Most commands send no prompt: its dialect is loaded by those that do.
+    from harpoon_cli.client.inference import InferenceOptions, open_inference
+
+    options = InferenceOptions(path, settings.http.inference_s, retry_policy(settings))
+    return open_inference(dialect, transport, options)
 
 
 def _features(settings: Settings) -> Features:

@@ -100,8 +100,8 @@ class Session:
 
     def lifecycle(self, *, ready_s: float | None = None) -> Lifecycle:
         """The life of leases on the configured platform, in the shared ledger."""
-        from harpoon_cli.cli.connect import patience, retry_policy
-        from harpoon_cli.leases.lifecycle import Lifecycle
+        from harpoon_cli.cli.connect import retry_policy
+        from harpoon_cli.leases.lifecycle import Lifecycle, Patience
         from harpoon_cli.leases.owner import current_owner
 
         platform = self.platform()
@@ -111,7 +111,12 @@ class Session:
             endpoint=platform.endpoint,
             owner=current_owner(os.environ),
             holder=self._holder,
-            patience=patience(self.settings, ready_s=ready_s),
+            patience=Patience(
+                allocate_s=self.settings.http.control_s,
+                ready_s=ready_s or self.settings.lease.ready_s,
+                release_s=self.settings.lease.release_s,
+                poll_s=self.settings.lease.poll_s,
+            ),
             retry=retry_policy(self.settings),
         )
 

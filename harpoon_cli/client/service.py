@@ -6,8 +6,9 @@ answer; `errors.NotOffered` where the platform lacks the endpoint.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from harpoon_cli.domain import (
@@ -71,21 +72,40 @@ class DataPlane(Protocol):
     async def complete(self, request: CompletionRequest) -> Completion:
         """The whole answer at once."""
 
-    def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
+    def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Completion, None]:
         """The answer piece by piece; the last item is the whole `Completion`.
 
-        A stream that ends without it has failed, and raises `BrokenOff` instead.
+        A stream that ends without it has failed, and raises `BrokenOff` instead. Whoever may stop reading
+        before its end closes it, or its connection stays.
         """
 
     async def models(self) -> tuple[str, ...]:
         """The names the server serves; `NotOffered` where it cannot say."""
 
 
-@dataclass(frozen=True, slots=True)
 class Platform:
-    """One configured platform: where it is, and its two planes over one set of connections."""
+    """One configured platform: where it is, and its two planes, each loaded when it is first used."""
 
-    endpoint: str
-    control: ControlPlane
-    inference: DataPlane
-    close: Callable[[], Awaitable[None]]
+    def __init__(
+        self,
+        endpoint: str,
+        open_control: Callable[[], ControlPlane],
+        open_inference: Callable[[], DataPlane],
+        closings: Sequence[Callable[[], Awaitable[None]]],
+    ) -> None:
+        self.endpoint = endpoint
+        self._open_control = open_control
+        self._open_inference = open_inference
+        self._closings = closings
+
+    @cached_property
+    def control(self) -> ControlPlane:
+        return self._open_control()
+
+    @cached_property
+    def inference(self) -> DataPlane:
+        return self._open_inference()
+
+    async def close(self) -> None:
+        for closing in self._closings:
+            await closing()

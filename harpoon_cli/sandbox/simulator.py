@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from hashlib import sha256
 
 from harpoon_cli.domain import Completion, CompletionRequest, Delta, Usage
@@ -42,7 +42,7 @@ class Simulator:
     async def complete(self, request: CompletionRequest) -> Completion:
         return _answer(request)
 
-    async def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Completion, None]:
         answer = _answer(request)
         for piece in _tokens(answer.text):
             yield Delta(piece)

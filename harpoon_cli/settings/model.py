@@ -202,7 +202,6 @@ class Http(_Table):
     connect_s: Seconds = Field(default=5.0, description="to connect, TLS included")
     control_s: Seconds = Field(default=30.0, description="a whole control-plane call")
     inference_s: Seconds = Field(default=300.0, description="a whole answer to a prompt, to its last token")
-    release_s: Seconds = Field(default=10.0, description="a whole release call")
     max_body_mb: Annotated[int, Field(ge=1, le=1024), Wants("a whole number of MB from 1 to 1024")] = Field(
         default=16, description="the longest answer that is read"
     )
@@ -223,7 +222,7 @@ class Http(_Table):
     )
     proxy: Annotated[Url | None, Wants("a proxy's URL, http:// or https://")] = Field(
         default=None,
-        description="the proxy for all calls to the platform",
+        description="the proxy for calls over https; plain http goes direct",
         examples=["http://proxy.corp:3128"],
     )
 
@@ -243,7 +242,8 @@ class Lease(_Table):
 
     ttl_s: LeaseSeconds = Field(default=900, description='how long a lease lasts unless renewed; also "15m"')
     ready_s: Seconds = Field(default=300.0, description="how long to wait until a lease is ready")
-    poll_s: Seconds = Field(default=2.0, description="how often to ask whether it is")
+    release_s: Seconds = Field(default=60.0, description="how long to wait until a release is confirmed")
+    poll_s: Seconds = Field(default=2.0, description="how often to ask, once it has taken a while")
     max_cost: Amount | None = Field(
         default=None, description="refuse leases that could cost more than this", examples=[Decimal("2.50")]
     )

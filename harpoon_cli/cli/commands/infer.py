@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,6 @@ from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import (
     Completion,
     CompletionRequest,
-    Delta,
     Lease,
     LeaseId,
     Model,
@@ -245,12 +245,13 @@ async def _stream(session: Session, platform: Platform, request: CompletionReque
     first_token_s: float | None = None
     whole: Completion | None = None
     try:
-        async for part in platform.inference.stream(request):
-            if isinstance(part, Delta):
+        async with aclosing(platform.inference.stream(request)) as parts:
+            async for part in parts:
+                if isinstance(part, Completion):
+                    whole = part
+                    continue
                 first_token_s = monotonic() - began if first_token_s is None else first_token_s
                 session.screen.answer(part.text)
-            else:
-                whole = part
     finally:
         session.screen.answer_end()
     assert whole is not None, "a stream ends with the whole answer or raises"

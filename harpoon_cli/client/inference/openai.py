@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from harpoon_cli.client.answers import asked, first_choice, streamed, usage
 from harpoon_cli.client.inference import InferenceOptions
@@ -29,7 +29,7 @@ class OpenAiInference:
         body = _body(request, stream=False)
         return _completion(await asked(self._transport, self._path, body, self._options))
 
-    def stream(self, request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
+    def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Completion, None]:
         return streamed(self._transport, self._path, _body(request, stream=True), self._options)
 
     async def models(self) -> tuple[str, ...]:

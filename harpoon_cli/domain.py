@@ -202,7 +202,8 @@ class LeaseRecord:
     """One row of the ledger: what we asked for, what we know became of it, and when.
 
     endpoint names the platform it was asked of ("sandbox" or a URL). The times are ours, except expires_at,
-    which is the platform's. `ready_at` is when the slice could first be used.
+    which is the platform's. `seen_at` is when a read first showed it (the answer to the allocate is none),
+    `ready_at` when the slice could first be used.
     """
 
     request: LeaseRequest
@@ -214,6 +215,7 @@ class LeaseRecord:
     gpu: Gpu | None = None
     price: Price | None = None
     accepted_at: datetime | None = None
+    seen_at: datetime | None = None
     ready_at: datetime | None = None
     expires_at: datetime | None = None
     released_at: datetime | None = None

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from traceback import extract_tb
 
@@ -39,15 +40,20 @@ def run_command(name: str, work: Work, options: CommonOptions, *, needs_settings
 
 
 async def _guarded(session: Session, work: Work) -> Outcome:
-    caught: list[signal.Signals] = []
+    with _Signals(session) as signals:
+        outcome = await _outcome(session, work, signals)
+        # What came of the work stands: a signal while its connections are closed changes nothing any more.
+        signals.disarm()
+        with suppress(Exception):
+            await session.close()
+        return outcome
+
+
+async def _outcome(session: Session, work: Work, signals: _Signals) -> Outcome:
     try:
-        with _Signals(session, caught):
-            try:
-                return await work(session)
-            finally:
-                await session.close()
+        return await work(session)
     except asyncio.CancelledError:
-        return _failed(session, _interrupted(caught))
+        return _failed(session, _interrupted(signals.first))
     except HarpoonError as error:
         return _failed(session, error)
     except ReaderGone:
@@ -59,25 +65,31 @@ async def _guarded(session: Session, work: Work) -> Outcome:
 class _Signals:
     """Within the block, a first signal cancels this task and a second one ends the process."""
 
-    def __init__(self, session: Session, caught: list[signal.Signals]) -> None:
+    def __init__(self, session: Session) -> None:
+        self.first: signal.Signals | None = None
         self._session = session
-        self._caught = caught
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
 
-    def __enter__(self) -> None:
+    def disarm(self) -> None:
+        """From here on a first signal cancels nothing."""
+        self._task = None
+
+    def __enter__(self) -> _Signals:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
                 self._loop.add_signal_handler(number, self._arrived, number)
+        return self
 
     def __exit__(self, *_: object) -> None:
         for number in SIGNALS:
             self._loop.remove_signal_handler(number)
 
     def _arrived(self, number: signal.Signals) -> None:
-        self._caught.append(number)
-        if len(self._caught) == 1 and self._task is not None:
-            self._task.cancel()
+        if self.first is None:
+            self.first = number
+            if self._task is not None:
+                self._task.cancel()
             return
         if self._session.may_hold_a_lease():
             os.write(2, b"\nerror: ended before the release was confirmed; a lease may still be billing\n")
@@ -90,8 +102,8 @@ def _failed(session: Session, error: HarpoonError) -> Outcome:
     return Outcome(errors=[error], receipt=session.receipt)
 
 
-def _interrupted(caught: Sequence[signal.Signals]) -> Interrupted:
-    number = caught[0] if caught else signal.SIGINT
+def _interrupted(number: signal.Signals | None) -> Interrupted:
+    number = number or signal.SIGINT
     return Interrupted(f"stopped by {number.name}; nothing of this command is held", status=SIGNALS[number])
 
 

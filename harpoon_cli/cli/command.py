@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Body = Callable[..., Awaitable["Outcome"]]
 Example = tuple[str, str]
-"""A command line without the leading `harpoon`, and what it does."""
+"""A command line, without the leading `harpoon` where that is all that is missing, and what it does."""
 
 DATA_TYPES: dict[str, type | None] = {}
 """The type of each loaded command's data, by the command's name; its JSON Schema is made from it."""
@@ -78,5 +78,9 @@ def _first_sentence(body: Body) -> str:
 
 def _epilog(examples: Sequence[Example]) -> str:
     # \b keeps the help from being wrapped into one paragraph.
-    lines = [f"  harpoon {line}\n      {what}" for line, what in examples]
+    lines = [f"  {_whole(line)}\n      {what}" for line, what in examples]
     return "\n".join(["\b", "Examples:", *lines])
+
+
+def _whole(line: str) -> str:
+    return line if "harpoon " in line else f"harpoon {line}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 
 from harpoon_cli.cli.receipts import receipt_of
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import LeaseRecord, Money, Pool, Reference
+from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases.alive import is_alive
 from harpoon_cli.leases.holding import holding
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
@@ -51,8 +52,9 @@ async def leased(
                 check_ceiling(record.price, order.ttl_s, max_cost)
             yield record
     finally:
-        last = session.ledger.record(intent.reference)
-        session.receipt = receipt_of(last, session.steps, lifecycle.now()) if last else None
+        with suppress(StorageFault):  # it must not hide why the block ended
+            last = session.ledger.record(intent.reference)
+            session.receipt = receipt_of(last, session.steps, lifecycle.now()) if last else None
 
 
 def _say_what_is_odd(session: Session, lifecycle: Lifecycle, record: LeaseRecord) -> None:
@@ -68,7 +70,8 @@ async def end_abandoned(session: Session, lifecycle: Lifecycle) -> None:
     left = overdue_here(session, lifecycle)
     if not left:
         return
-    swept = await sweep(lifecycle, left)
+    # The command was not asked to do this: it does not wait long for a platform that does not answer.
+    swept = await sweep(lifecycle, left, within_s=lifecycle.patience.interrupted_release_s)
     for record in swept.ended:
         session.screen.note(
             f"ended {record.lease_id or record.reference}, which an earlier command left open"

@@ -1,4 +1,4 @@
-"""The whole command line as values, read from the app itself: completions, schemas and reference are made of it.
+"""The whole command line as values, read from the app: completions, schemas and reference are made of it.
 
 Reading it imports every command; nothing that must start fast may ask for it.
 """
@@ -148,6 +148,10 @@ _LIVE = {
 """Which parameters name something that is live, by the parameter's name, the same in every command."""
 
 
+_NOT_SET = ("platform.api_key",)
+"""A key is never typed on a command line."""
+
+
 def _values(parameter: TyperOption | TyperArgument) -> Values:
     name = parameter.name or ""
     if name in _LIVE:
@@ -166,5 +170,5 @@ def _choices(name: str) -> tuple[str, ...]:
         case "shell":
             return shells.names()
         case "key":
-            return tuple(one.key for one in settings() if "NAME" not in one.key)
+            return tuple(one.key for one in settings() if one.key not in _NOT_SET and "NAME" not in one.key)
     return ()

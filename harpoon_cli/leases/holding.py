@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 from harpoon_cli.domain import LeaseRecord
-from harpoon_cli.leases.lifecycle import Lifecycle
+from harpoon_cli.leases.lifecycle import Lifecycle, finishing
 
 Phase = Callable[[str], AbstractContextManager[object]]
 """Called with "allocate", "ready" and "release" around each, so that a command can time and show them."""
@@ -29,9 +29,10 @@ async def holding(
     """The lease of an intent, ready unless wait=False, for the block's length.
 
     On the way out, by return, error or cancel, it is released and read back as gone, or `MayStillBill` is
-    raised. With keep it stays, but only where the block ends well. A cancel leaves `interrupted_release_s`.
+    raised. With keep it stays, but only where the block ends well. After a cancel, also one that comes during
+    the release, `interrupted_release_s` is left for that.
     """
-    record, ended_well, within_s = intent, False, None
+    record, kept, cancelled = intent, False, False
     try:
         with phase("allocate"):
             record = await lifecycle.obtain(record)
@@ -39,13 +40,23 @@ async def holding(
             with phase("ready"):
                 record = await lifecycle.wait_ready(record)
         yield record
-        ended_well = True
-    except CancelledError:
-        within_s = lifecycle.patience.interrupted_release_s
+        if keep:
+            kept = lifecycle.ledger.keep(record.reference)
+    except asyncio.CancelledError:
+        cancelled = True
         raise
     finally:
-        if keep and ended_well:
-            lifecycle.ledger.keep(record.reference)
-        elif not lifecycle.is_over(record):
+        if not (kept or lifecycle.is_over(record)):
             with phase("release"):
-                await lifecycle.settle(record, within_s=within_s)
+                await _give_back(lifecycle, record, hurried=cancelled)
+
+
+async def _give_back(lifecycle: Lifecycle, record: LeaseRecord, *, hurried: bool) -> None:
+    hurry_s = lifecycle.patience.interrupted_release_s
+    try:
+        work = lifecycle.settle(record, within_s=hurry_s if hurried else None)
+        await finishing(work, within_s=hurry_s)
+    except asyncio.CancelledError as cut:
+        if lifecycle.is_over(record):
+            raise
+        raise lifecycle.may_still_bill(record, "stopped before the release was confirmed") from cut

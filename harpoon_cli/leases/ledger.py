@@ -2,13 +2,14 @@
 
 A row is committed, and on the disk, before the call that makes it true is made. Allowed steps:
 
-    INTENT ──► HELD ──► RELEASING ──► RELEASED
-      ├──────► REFUSED                   ▲
-      └──────► UNSURE ──► HELD           │
-                  └──────────────────────┘   (proved absent)
+    INTENT ──► HELD ──► RELEASING ──► RELEASED (given back)
+      │ │       ▲
+      │ └──► UNSURE ─────────────────► RELEASED (proved absent)
+      └────► REFUSED
 
-UNSURE is sticky: no later refusal closes it. A step that is not drawn is ignored, so that a slow process
-cannot take back what another has already settled.
+UNSURE is sticky: no later refusal closes it. A lease that turns up after all, for a row that was refused or
+proved absent, makes the row HELD again. Any other step is ignored, so that a slow process cannot take back
+what another has already settled.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic, sleep
 
 from harpoon_cli.domain import (
     Gpu,
@@ -38,21 +40,20 @@ from harpoon_cli.domain import (
     Requirements,
 )
 from harpoon_cli.errors import StorageFault
+from harpoon_cli.leases.private import private_directory
 
 SCHEMA_VERSION = 1
+
 BUSY_S = 10.0
 """How long a writer waits for another; a transaction here takes milliseconds."""
 
-STEPS: dict[LeaseState, tuple[LeaseState, ...]] = {
-    LeaseState.HELD: (LeaseState.INTENT, LeaseState.UNSURE, LeaseState.HELD),
-    LeaseState.REFUSED: (LeaseState.INTENT,),
-    LeaseState.UNSURE: (LeaseState.INTENT, LeaseState.UNSURE),
-    LeaseState.RELEASING: (LeaseState.HELD, LeaseState.RELEASING),
-    LeaseState.RELEASED: (LeaseState.HELD, LeaseState.RELEASING, LeaseState.UNSURE),
-}
-"""For each state, the states it may be reached from."""
+TROUBLE_CAP = 500
+"""The characters of a platform's message that are kept."""
 
 OPEN = (LeaseState.INTENT, LeaseState.UNSURE, LeaseState.HELD, LeaseState.RELEASING)
+
+UNANSWERED = (LeaseState.INTENT, LeaseState.UNSURE)
+GIVEN = (LeaseState.HELD, LeaseState.RELEASING)
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS leases (
@@ -67,6 +68,7 @@ CREATE TABLE IF NOT EXISTS leases (
     gpu TEXT,
     price TEXT,
     accepted_at TEXT,
+    seen_at TEXT,
     ready_at TEXT,
     expires_at TEXT,
     released_at TEXT,
@@ -75,9 +77,12 @@ CREATE TABLE IF NOT EXISTS leases (
 ) STRICT
 """
 _COLUMNS = (
-    "reference, endpoint, state, request, owner, intended_at, lease_id, gpu, price, accepted_at, ready_at, "
+    "endpoint, state, request, owner, intended_at, lease_id, gpu, price, accepted_at, seen_at, ready_at, "
     "expires_at, released_at, kept, trouble"
 )
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+_RUINED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Ledger:
@@ -88,17 +93,21 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = self._open()
-
-    def _open(self) -> sqlite3.Connection:
         with self._told():
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+            private_directory(path.parent)
+            _create(path)
+            self._connection = _patiently(self._connected)
+
+    def _connected(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+        try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             self._prepare(connection)
-            return connection
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -108,31 +117,17 @@ class Ledger:
                 hint="install that version again; this one must not touch its leases",
             )
         if version < SCHEMA_VERSION:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(_TABLE)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            connection.execute("COMMIT")
+            with _transaction(connection):
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
         except (OSError, sqlite3.Error) as cause:
-            raise StorageFault(
-                f"the ledger {self.path} cannot be used: {cause}",
-                hint="no lease is asked for without it; check its disk and directory, or set XDG_STATE_HOME",
-            ) from cause
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._told():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            why, hint = _explained(cause, self.path)
+            raise StorageFault(f"the ledger {self.path} cannot be used: {why}", hint=hint) from cause
 
     def close(self) -> None:
         self._connection.close()
@@ -142,73 +137,99 @@ class Ledger:
         row = {
             "reference": record.reference,
             "endpoint": record.endpoint,
-            "state": LeaseState.INTENT,
+            "state": LeaseState.INTENT.value,
             "request": _request_text(record.request),
             "owner": _owner_text(record.owner),
             "holder": holder,
-            "intended_at": record.intended_at.isoformat(),
+            "intended_at": _when_text(record.intended_at),
         }
-        with self._changing() as connection:
-            names = ", ".join(row)
-            marks = ", ".join(f":{name}" for name in row)
-            connection.execute(f"INSERT INTO leases ({names}) VALUES ({marks})", row)  # noqa: S608 our own names
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        self._change(f"INSERT INTO leases ({names}) VALUES ({marks})", row)  # noqa: S608 our own names
 
-    def accepted(self, reference: Reference, lease: Lease, at: datetime) -> None:
+    def accepted(self, reference: Reference, lease: Lease, at: datetime) -> bool:
         """The platform gave us this lease; one that is active at once is ready at the same moment."""
-        self._step(
-            reference,
-            LeaseState.HELD,
-            lease_id=lease.id,
-            gpu=_gpu_text(lease.gpu),
-            price=_price_text(lease.price),
-            accepted_at=at.isoformat(),
-            ready_at=at.isoformat() if lease.status is LeaseStatus.ACTIVE else None,
-            expires_at=_when_text(lease.expires_at),
+        return self._change(
+            "UPDATE leases SET state = :held, lease_id = :lease_id, accepted_at = :at, gpu = :gpu, "
+            "price = :price, ready_at = :ready_at, expires_at = :expires_at, released_at = NULL "
+            "WHERE reference = :reference AND lease_id IS NULL",
+            {
+                "held": LeaseState.HELD.value,
+                "reference": reference,
+                "lease_id": lease.id,
+                "at": _when_text(at),
+                "ready_at": _when_text(at) if lease.status is LeaseStatus.ACTIVE else None,
+                **_told_by(lease),
+            },
         )
 
-    def ready(self, reference: Reference, lease: Lease, at: datetime) -> None:
-        """The slice can be used."""
-        self._step(
-            reference,
-            LeaseState.HELD,
-            ready_at=at.isoformat(),
-            gpu=_gpu_text(lease.gpu),
-            expires_at=_when_text(lease.expires_at),
+    def seen(self, reference: Reference, lease: Lease, at: datetime) -> bool:
+        """A read, not only the answer to the allocate, has shown the lease; an active one is ready."""
+        return self._change(
+            "UPDATE leases SET seen_at = coalesce(seen_at, :at), ready_at = coalesce(ready_at, :ready_at), "
+            "gpu = coalesce(:gpu, gpu), price = coalesce(:price, price), "
+            "expires_at = coalesce(:expires_at, expires_at) WHERE reference = :reference",
+            {
+                "reference": reference,
+                "at": _when_text(at),
+                "ready_at": _when_text(at) if lease.status is LeaseStatus.ACTIVE else None,
+                **_told_by(lease),
+            },
         )
 
-    def renewed(self, reference: Reference, expires_at: datetime | None) -> None:
-        self._step(reference, LeaseState.HELD, expires_at=_when_text(expires_at))
+    def refused(self, reference: Reference, trouble: str) -> bool:
+        """The platform surely gave no lease. False, and nothing changed, where that was ever unsure."""
+        return self._step(reference, (LeaseState.INTENT,), LeaseState.REFUSED, trouble=trouble)
 
-    def refused(self, reference: Reference, trouble: str) -> None:
-        self._step(reference, LeaseState.REFUSED, trouble=trouble)
+    def unsure(self, reference: Reference, trouble: str) -> bool:
+        """The platform may have given a lease that we do not know."""
+        return self._step(reference, UNANSWERED, LeaseState.UNSURE, trouble=trouble)
 
-    def unsure(self, reference: Reference, trouble: str) -> None:
-        self._step(reference, LeaseState.UNSURE, trouble=trouble)
+    def absent(self, reference: Reference, at: datetime) -> bool:
+        """It is proved that no lease came of it, or that it is over."""
+        return self._step(reference, UNANSWERED, LeaseState.RELEASED, released_at=_when_text(at))
 
-    def keep(self, reference: Reference) -> None:
+    def keep(self, reference: Reference) -> bool:
         """The lease shall outlive the process that asked for it."""
-        with self._changing() as connection:
-            connection.execute("UPDATE leases SET kept = 1 WHERE reference = ?", (reference,))
+        return self._change(
+            "UPDATE leases SET kept = 1 WHERE reference = :reference", {"reference": reference}
+        )
 
-    def releasing(self, reference: Reference) -> None:
-        self._step(reference, LeaseState.RELEASING)
+    def releasing(self, reference: Reference, trouble: str | None = None) -> bool:
+        """It is being given back; `trouble` is why that could not be confirmed."""
+        return self._step(reference, GIVEN, LeaseState.RELEASING, trouble=trouble)
 
-    def not_released(self, reference: Reference, trouble: str) -> None:
-        """A release that could not be confirmed; the row stays open."""
-        self._step(reference, LeaseState.RELEASING, trouble=trouble)
+    def released(self, reference: Reference, at: datetime) -> bool:
+        """It was read back as gone."""
+        return self._step(reference, GIVEN, LeaseState.RELEASED, released_at=_when_text(at))
 
-    def released(self, reference: Reference, at: datetime) -> None:
-        self._step(reference, LeaseState.RELEASED, released_at=at.isoformat(), trouble=None)
+    def _step(
+        self,
+        reference: Reference,
+        origins: Sequence[LeaseState],
+        state: LeaseState,
+        *,
+        trouble: str | None = None,
+        released_at: str | None = None,
+    ) -> bool:
+        """Move a row to `state`, if it is in one of `origins`; whether it was."""
+        marks = ", ".join(f"'{origin}'" for origin in origins)
+        changes = "state = :state, trouble = coalesce(:trouble, trouble), released_at = :released_at"
+        return self._change(
+            f"UPDATE leases SET {changes} WHERE reference = :reference AND state IN ({marks})",  # noqa: S608 our own names
+            {
+                "reference": reference,
+                "state": state.value,
+                "trouble": trouble and trouble[:TROUBLE_CAP],
+                "released_at": released_at,
+            },
+        )
 
-    def _step(self, reference: Reference, state: LeaseState, **columns: str | None) -> None:
-        changes = {"state": state.value, **columns}
-        assignments = ", ".join(f"{name} = :{name}" for name in changes)
-        origins = ", ".join(f"'{origin}'" for origin in STEPS[state])
-        with self._changing() as connection:
-            connection.execute(
-                f"UPDATE leases SET {assignments} WHERE reference = :ref AND state IN ({origins})",  # noqa: S608 our own names
-                {**changes, "ref": reference},
-            )
+    def _change(self, statement: str, values: Mapping[str, str | None]) -> bool:
+        """One durable transaction of one statement; whether it changed anything."""
+        with self._told(), _transaction(self._connection):
+            storable = {name: _storable(value) for name, value in values.items()}
+            return self._connection.execute(statement, storable).rowcount > 0
 
     def record(self, reference: Reference) -> LeaseRecord | None:
         found = self._select("reference = ?", (reference,))
@@ -227,7 +248,7 @@ class Ledger:
 
     def since(self, moment: datetime) -> tuple[LeaseRecord, ...]:
         """Every record intended at or after `moment`, oldest first."""
-        return self._select("intended_at >= ?", (moment.isoformat(),))
+        return self._select("intended_at >= ?", (_stamp(moment),))
 
     def holder(self, reference: Reference) -> str | None:
         with self._told():
@@ -239,26 +260,110 @@ class Ledger:
     def _select(self, where: str, values: Sequence[str]) -> tuple[LeaseRecord, ...]:
         query = f"SELECT {_COLUMNS} FROM leases WHERE {where} ORDER BY intended_at, rowid"  # noqa: S608 our own names
         with self._told():
-            rows = self._connection.execute(query, tuple(values)).fetchall()
-            return tuple(_record(row) for row in rows)
+            rows = self._connection.execute(query, [_storable(value) for value in values]).fetchall()
+        return tuple(self._record(row) for row in rows)
+
+    def _record(self, row: Sequence[str]) -> LeaseRecord:
+        try:
+            return _record(row)
+        except (ValueError, TypeError, LookupError, ArithmeticError) as cause:
+            raise StorageFault(
+                f"a row of the ledger {self.path} is not whole ({row[5] or 'no lease id'})",
+                hint=_set_aside(self.path),
+            ) from cause
 
 
-def _record(row: Sequence[str | None]) -> LeaseRecord:
-    _, endpoint, state, request, owner, intended_at, lease_id, gpu, price, *rest = row
-    accepted_at, ready_at, expires_at, released_at, kept, trouble = rest
-    intended = _when(intended_at)
-    if endpoint is None or state is None or request is None or owner is None or intended is None:
-        raise sqlite3.DatabaseError("a row of it is not whole")
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        # A COMMIT that fails, on a full disk, may or may not have rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _create(path: Path) -> None:
+    """An empty file, where there is none, and the way to it on the disk: syncing a file does not do that.
+
+    SQLite gives its own files beside the ledger the mode that the ledger has.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    for directory in path.parents:
+        with suppress(OSError):  # one that we may not read is not one that we made
+            _sync(directory)
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _patiently(connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+    """Open a file that others open for the first time at this moment: SQLite does not always wait then."""
+    ends_at = monotonic() + BUSY_S
+    while True:
+        try:
+            return connect()
+        except sqlite3.OperationalError as error:
+            if _primary_code(error) not in _BUSY or monotonic() >= ends_at:
+                raise
+            sleep(0.01)
+
+
+def _primary_code(error: BaseException) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _explained(cause: Exception, path: Path) -> tuple[str, str]:
+    """Why the file cannot be used, and what helps."""
+    code = _primary_code(cause)
+    if code in _BUSY:
+        return f"another process has kept it busy for {BUSY_S:g} s", "try again; harpoon leases"
+    if code in _RUINED:
+        return str(cause), _set_aside(path)
+    return str(cause), "no lease is asked for without it; check its disk and directory, or set XDG_STATE_HOME"
+
+
+def _set_aside(path: Path) -> str:
+    return f"set it aside with mv {path} {path}.broken; harpoon leases still shows what the platform lists"
+
+
+def _storable(value: str | None) -> str | None:
+    """Text as SQLite can take it: JSON and file names can hold half characters, which UTF-8 cannot."""
+    return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+
+
+def _told_by(lease: Lease) -> dict[str, str | None]:
+    return {
+        "gpu": _gpu_text(lease.gpu),
+        "price": _price_text(lease.price),
+        "expires_at": _when_text(lease.expires_at),
+    }
+
+
+def _record(row: Sequence[str]) -> LeaseRecord:
+    endpoint, state, request, owner, intended_at, lease_id, gpu, price, *rest = row
+    accepted_at, seen_at, ready_at, expires_at, released_at, kept, trouble = rest
     return LeaseRecord(
         request=_request(request),
         endpoint=endpoint,
         owner=Owner(**json.loads(owner)),
         state=LeaseState(state),
-        intended_at=intended,
+        intended_at=datetime.fromisoformat(intended_at),
         lease_id=None if lease_id is None else LeaseId(lease_id),
         gpu=None if gpu is None else Gpu(**json.loads(gpu)),
         price=None if price is None else _price(price),
         accepted_at=_when(accepted_at),
+        seen_at=_when(seen_at),
         ready_at=_when(ready_at),
         expires_at=_when(expires_at),
         released_at=_when(released_at),
@@ -272,7 +377,12 @@ def _when(text: str | None) -> datetime | None:
 
 
 def _when_text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
+    return None if moment is None else _stamp(moment)
+
+
+def _stamp(moment: datetime) -> str:
+    """Fixed width and one zone, so that comparing the texts compares the times."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _request_text(request: LeaseRequest) -> str:

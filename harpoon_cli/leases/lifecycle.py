@@ -1,20 +1,22 @@
 """One lease from intent to confirmed release, each step on disk before it is on the wire.
 
-    order ──► intend ──► obtain ──► wait_ready ──► (use) ──► release
+    order ──► intend ──► obtain ──► wait_ready ──► (use) ──► settle
                             │                                   │
                             ├─ surely refused: over             ├─ read back as gone: over
                             └─ anything else: unsure ──► find   └─ not confirmed: MayStillBill
 
-Knows no settings and prints nothing. Clock, sleep and randomness are parameters.
+Knows no settings and prints nothing. Clocks, sleep and randomness are parameters.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from time import monotonic
 from typing import TypeVar
 
 from harpoon_cli.client.retry import RetryPolicy, repeat
@@ -39,6 +41,7 @@ from harpoon_cli.errors import (
     PlatformError,
     RateLimited,
     ServerFault,
+    StorageFault,
     TimedOut,
 )
 from harpoon_cli.leases.ledger import Ledger
@@ -48,24 +51,36 @@ T = TypeVar("T")
 ABSENCE_PROVES_AFTER_S = 180.0
 """Platforms list a new lease late; until it has been seen, not found proves nothing for this long."""
 
+LISTED_WITHIN_S = 10.0
+"""For this long after the intent it is worth looking again for a lease that is not listed yet."""
+
 FIRST_PAUSE_S = 0.1
 
 FINISH_POST_S = 2.0
 """How long an allocate that is under way when a signal comes may take to give its answer."""
+
+OVER = (LeaseState.RELEASED, LeaseState.REFUSED)
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def finishing(work: Coroutine[object, object, T], *, within_s: float) -> T:
-    """Do work that should not be cut short: a cancel gives it `within_s` seconds more, then takes effect."""
+async def finishing(work: Awaitable[T], *, within_s: float) -> T:
+    """Do work that should not be cut short: a cancel gives it `within_s` seconds more, then takes effect.
+
+    The work has ended when this returns or raises. After a cancel its result is lost, its error too: what
+    became of it is in the ledger.
+    """
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=within_s)
-        task.cancel()
+        try:
+            await asyncio.wait({task}, timeout=within_s)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         raise
 
 
@@ -94,7 +109,7 @@ class Lifecycle:
     """Leases of one platform, written down in one ledger.
 
     endpoint is the platform's name in the ledger; `holder` gives the sign of life of this process, made when
-    the first lease is intended.
+    the first lease is intended. `now` dates what is written down, `clock` (seconds) measures waits.
     """
 
     control: ControlPlane
@@ -105,32 +120,13 @@ class Lifecycle:
     patience: Patience = field(default_factory=Patience)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     now: Callable[[], datetime] = utc_now
+    clock: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     token: Callable[[], str] = lambda: secrets.token_hex(8)
 
-    def adopt(self, lease: Lease) -> LeaseRecord:
-        """Write down a lease that the platform shows and our ledger does not know, so that it can be ended."""
-        reference = Reference(lease.metadata.get("reference") or f"hpn-{self.token()}")
-        request = LeaseRequest(
-            reference=reference,
-            idempotency_key="",
-            pool_id=lease.pool_id or PoolId("unknown"),
-            requirements=Requirements(vram_mb=0, tflops=0.0),
-            ttl_s=0,
-            metadata=lease.metadata,
-        )
-        began = lease.created_at or self.now()
-        self.ledger.intend(
-            LeaseRecord(request, self.endpoint, self.owner, LeaseState.INTENT, began), self.holder()
-        )
-        self.ledger.accepted(reference, lease, began)
-        adopted = self.ledger.record(reference)
-        assert adopted is not None, "it has just been written"
-        return adopted
-
     def intend(self, order: Order) -> LeaseRecord:
         """Write down the intent. When this returns it is on the disk, and nothing has been sent."""
-        reference = Reference(f"hpn-{self.token()}")
+        reference = self._reference()
         request = LeaseRequest(
             reference=reference,
             idempotency_key=f"{reference}-{self.token()}",
@@ -139,124 +135,252 @@ class Lifecycle:
             ttl_s=order.ttl_s,
             metadata={"reference": reference, "owner": str(self.owner), "client": "harpoon"},
         )
-        record = LeaseRecord(request, self.endpoint, self.owner, LeaseState.INTENT, self.now())
+        return self._intended(request, self.now())
+
+    def adopt(self, lease: Lease) -> LeaseRecord:
+        """Write down a lease that a read has shown and that no row of ours names, so that it can be ended.
+
+        Nothing of its metadata is kept, for it may be a stranger's; only where it carries the reference of an
+        unanswered row of ours it is that row's lease.
+        """
+        record = self.ledger.record(Reference(lease.metadata.get("reference", "")))
+        if record is None or record.endpoint != self.endpoint or record.lease_id is not None:
+            request = LeaseRequest(
+                reference=self._reference(),
+                idempotency_key="",
+                pool_id=lease.pool_id or PoolId("unknown"),
+                requirements=Requirements(vram_mb=0, tflops=0.0),
+                ttl_s=0,
+                metadata={},
+            )
+            record = self._intended(request, lease.created_at or self.now())
+        self.ledger.accepted(record.reference, lease, record.intended_at)
+        return self._seen(record, lease)
+
+    def _reference(self) -> Reference:
+        return Reference(f"hpn-{self.token()}")
+
+    def _intended(self, request: LeaseRequest, at: datetime) -> LeaseRecord:
+        record = LeaseRecord(request, self.endpoint, self.owner, LeaseState.INTENT, at)
         self.ledger.intend(record, self.holder())
         return record
 
     async def obtain(self, record: LeaseRecord) -> LeaseRecord:
-        """Ask for the lease of an intent until it is held, surely refused, or `MayStillBill`.
+        """Ask for the lease of an intent until it is held; the platform's error where it is not.
 
-        A cancel lets the request under way finish, for at most `FINISH_POST_S`, and then takes effect.
+        After an error the record may be unsure, and is to be settled. A cancel lets the request under way
+        finish, for at most `FINISH_POST_S`, and then takes effect.
         """
         await finishing(self._ask(record), within_s=FINISH_POST_S)
-        return self._current(record)
+        return self._held(record)
 
     async def _ask(self, record: LeaseRecord) -> None:
-        def may_repeat(error: PlatformError) -> bool:
-            if error.effect is Effect.UNKNOWN:
-                self.ledger.unsure(record.reference, error.message)
-                return self.control.features.idempotency_keys
-            return error.effect is Effect.NOT_SENT or isinstance(error, RateLimited)
-
         try:
             lease = await repeat(
-                lambda left_s: self.control.allocate(record.request, deadline_s=left_s),
+                lambda left_s: self._ask_once(record, left_s),
                 policy=self.retry,
                 deadline_s=self.patience.allocate_s,
-                may_repeat=may_repeat,
+                may_repeat=self._may_ask_again,
                 sleep=self.sleep,
+                clock=self.clock,
             )
         except PlatformError as error:
-            # The ledger lets a refusal close an intent only: what was once unsure stays so.
-            self.ledger.refused(record.reference, error.message)
-            if self._current(record).state is LeaseState.REFUSED:
+            if error.effect is not Effect.UNKNOWN and self.ledger.refused(record.reference, error.message):
                 raise
-            lease = await self._found_or_unsure(record, error)
-        self.ledger.accepted(record.reference, lease, self.now())
+            lease = await self._found(record, error)
+        try:
+            self.ledger.accepted(record.reference, lease, self.now())
+        except StorageFault:
+            # What cannot be written down must not be held.
+            await self.settle(replace(record, lease_id=lease.id))
+            raise
 
-    async def _found_or_unsure(self, record: LeaseRecord, error: PlatformError) -> Lease:
-        lease = await self.find(record)
+    async def _ask_once(self, record: LeaseRecord, left_s: float) -> Lease:
+        try:
+            return await self.control.allocate(record.request, deadline_s=left_s)
+        except PlatformError as error:
+            if error.effect is Effect.UNKNOWN:
+                self.ledger.unsure(record.reference, error.message)
+            raise
+
+    def _may_ask_again(self, error: PlatformError) -> bool:
+        if error.effect is Effect.UNKNOWN:
+            return self.control.features.idempotency_keys
+        return error.effect is Effect.NOT_SENT or isinstance(error, RateLimited)
+
+    async def _found(self, record: LeaseRecord, error: PlatformError) -> Lease:
+        """The lease that came of an allocate in spite of its error; that error where none is to be seen."""
+        try:
+            lease = await self._find(record)
+        except PlatformError:
+            lease = None
         if lease is None:
-            raise self._may_still_bill(record, error.message) from error
+            raise error
         return lease
 
-    async def find(self, record: LeaseRecord, *, within_s: float | None = None) -> Lease | None:
-        """The lease of an unsure record, looked for by our reference in the platform's list."""
-        if not (self.control.features.lists and self.control.features.metadata):
-            return None
-        try:
-            async with asyncio.timeout(within_s):
-                leases = await self.control.leases()
-        except (PlatformError, TimeoutError):
-            return None
-        return next((one for one in leases if one.metadata.get("reference") == record.reference), None)
+    async def _find(self, record: LeaseRecord) -> Lease | None:
+        """The lease with our reference in the platform's list, looked for a while if the intent is fresh.
+
+        None where it is not there, or the platform does not list metadata; `PlatformError` where the list
+        could not be read, which says nothing.
+        """
+        pauses = self._pauses()
+        while self._can_search:
+            for lease in await self.control.leases():
+                if lease.metadata.get("reference") == record.reference:
+                    return lease
+            if self._age_s(record) >= LISTED_WITHIN_S:
+                break
+            await self.sleep(next(pauses))
+        return None
+
+    @property
+    def _can_search(self) -> bool:
+        return self.control.features.lists and self.control.features.metadata
 
     async def wait_ready(self, record: LeaseRecord) -> LeaseRecord:
-        """Wait until the slice can be used; `TimedOut` after `ready_s`, `ServerFault` if it ends instead."""
-        lease_id = _id_of(record)
-        ends_at = self.now() + timedelta(seconds=self.patience.ready_s)
+        """Wait until the slice can be used; `TimedOut` after `ready_s`, `ServerFault` if it ends instead.
+
+        On a platform that cannot show a lease there is nothing to wait for.
+        """
+        ends_at = self.clock() + self.patience.ready_s
         pauses = self._pauses()
-        while record.ready_at is None:
-            lease = await self._listed_late(record)
-            if lease is not None and lease.status is LeaseStatus.ACTIVE:
-                self.ledger.ready(record.reference, lease, self.now())
+        status = LeaseStatus.PENDING if record.ready_at is None else LeaseStatus.ACTIVE
+        while status is not LeaseStatus.ACTIVE:
+            try:
+                record, status = await self._look(record)
+            except NotOffered:
                 break
-            if lease is not None and lease.status is not LeaseStatus.PENDING:
-                raise ServerFault(f"lease {lease_id} is {lease.status} and never became ready")
-            if self.now() >= ends_at:
-                raise TimedOut(
-                    f"lease {lease_id} was not ready after {self.patience.ready_s:g} s",
-                    hint="allow longer with --timeout or lease.ready_s, or try another pool: harpoon pools",
-                )
-            await self.sleep(next(pauses))
-        return self._current(record)
+            except NoSuchLease:
+                if self._absence_is_proof(record):
+                    raise
+                status = LeaseStatus.PENDING
+            if status is not LeaseStatus.ACTIVE:
+                self._must_still_start(record, status, ends_at)
+                await self.sleep(next(pauses))
+        return self._held(record)
 
-    async def _listed_late(self, record: LeaseRecord) -> Lease | None:
-        """The lease, or None while a platform may not show it yet."""
-        try:
-            return await self.control.lease(_id_of(record))
-        except NoSuchLease:
-            if self._absence_is_proof(record):
-                raise
-            return None
+    def _must_still_start(self, record: LeaseRecord, status: LeaseStatus, ends_at: float) -> None:
+        if status is not LeaseStatus.PENDING:
+            raise ServerFault(f"lease {record.lease_id} is {status} and never became ready")
+        if self.clock() >= ends_at:
+            raise TimedOut(
+                f"lease {record.lease_id} was not ready after {self.patience.ready_s:g} s",
+                hint="allow longer with --timeout or lease.ready_s, or try another pool: harpoon pools",
+            )
 
-    async def renew(self, record: LeaseRecord, ttl_s: int) -> LeaseRecord:
-        """Move the end of a held lease to `ttl_s` seconds from now."""
-        lease = await self.control.renew(_id_of(record), ttl_s)
-        self.ledger.renewed(record.reference, lease.expires_at)
-        return self._current(record)
+    async def _look(self, record: LeaseRecord) -> tuple[LeaseRecord, LeaseStatus]:
+        """Read the lease, and write down what the read shows that is new."""
+        lease = await self.control.lease(_id_of(record))
+        if record.seen_at is None or lease.status is LeaseStatus.ACTIVE:
+            record = self._seen(record, lease)
+        return record, lease.status
 
-    async def release(self, record: LeaseRecord, *, within_s: float | None = None) -> LeaseRecord:
-        """Give a lease back and read it back as gone; `MayStillBill` where that cannot be confirmed."""
-        self.ledger.releasing(record.reference)
+    def _seen(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
+        self.ledger.seen(record.reference, lease, self.now())
+        return self.ledger.record(record.reference) or record
+
+    def _held(self, record: LeaseRecord) -> LeaseRecord:
+        """The record as it stands; `NoSuchLease` where another command has given the lease back meanwhile."""
+        current = self.ledger.record(record.reference) or record
+        if current.state is not LeaseState.HELD:
+            raise NoSuchLease(f"lease {current.lease_id} was given back by another command just now")
+        return current
+
+    async def settle(self, record: LeaseRecord, *, within_s: float | None = None) -> LeaseRecord:
+        """End whatever a record stands for, from any state; `MayStillBill` where that is not certain.
+
+        A lease is over when it reads back as gone. An intent that was never answered is looked for; found, it
+        is released; not found, it is over once absence proves something. Takes `release_s` at most; given
+        `within_s` there is a hurry, and only what must be done is done.
+        """
+        current = self._known(record)
+        if current.state in OVER:
+            return current
+        hurried = within_s is not None
         try:
             async with asyncio.timeout(within_s or self.patience.release_s):
-                await self._until_gone(record)
+                if current.lease_id is None:
+                    return await self._end_unanswered(current, hurried=hurried)
+                return await self._end(current, hurried=hurried)
         except (TimeoutError, PlatformError) as error:
             why = str(error) or "the platform did not confirm it in time"
-            self.ledger.not_released(record.reference, why)
-            raise self._may_still_bill(record, why) from error
+            with suppress(StorageFault):
+                self.ledger.releasing(record.reference, why)
+            raise self.may_still_bill(record, why) from error
+
+    def is_over(self, record: LeaseRecord) -> bool:
+        """Is nothing left to give back?"""
+        return self._known(record).state in OVER
+
+    def may_still_bill(self, record: LeaseRecord, why: str) -> MayStillBill:
+        current = self._known(record)
+        lease = f"lease {current.lease_id}" if current.lease_id else "a lease"
+        return MayStillBill(
+            f"{lease} (reference {current.reference}) in pool {current.request.pool_id}, asked for at "
+            f"{current.intended_at:%Y-%m-%d %H:%M:%S} UTC, may still be billing: {why}",
+            hint=f"harpoon release {current.lease_id or current.reference}",
+        )
+
+    def _known(self, record: LeaseRecord) -> LeaseRecord:
+        """The record as it stands; as it was given, where it is newer there or the ledger cannot be read.
+
+        A broken ledger must not keep us from giving back what we can name.
+        """
+        try:
+            current = self.ledger.record(record.reference) or record
+        except StorageFault:
+            return record
+        return record if current.lease_id is None and record.lease_id is not None else current
+
+    async def _end_unanswered(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+        lease = await self._find(record)
+        if lease is None:
+            return self._absent(record)
+        with suppress(StorageFault):
+            self.ledger.accepted(record.reference, lease, self.now())
+            self.ledger.seen(record.reference, lease, self.now())
+        return await self._end(replace(record, lease_id=lease.id, seen_at=self.now()), hurried=hurried)
+
+    def _absent(self, record: LeaseRecord) -> LeaseRecord:
+        why = record.trouble or "the allocate was never answered"
+        listed_by_now = self._can_search and self._age_s(record) >= ABSENCE_PROVES_AFTER_S
+        if not (listed_by_now or self._ended_by_itself(record)):
+            self.ledger.unsure(record.reference, why)
+            raise self.may_still_bill(record, why)
+        self.ledger.absent(record.reference, self.now())
+        return self._known(record)
+
+    def _ended_by_itself(self, record: LeaseRecord) -> bool:
+        """Has the platform ended, by its own TTL, whatever came of an allocate that was never answered?"""
+        longest_s = record.request.ttl_s + ABSENCE_PROVES_AFTER_S
+        return self.control.features.ttl and self._age_s(record) >= longest_s
+
+    async def _end(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+        with suppress(StorageFault):  # as above: first the platform, then the ledger
+            self.ledger.releasing(record.reference)
+        if record.seen_at is None and not hurried:
+            # Once a read has shown it, a later "not found" proves that it is gone.
+            with suppress(PlatformError, StorageFault):
+                record, _ = await self._look(record)
+        await self._until_gone(record)
         self.ledger.released(record.reference, self.now())
-        return self._current(record)
+        return self._known(record)
 
     async def _until_gone(self, record: LeaseRecord) -> None:
-        lease_id = _id_of(record)
-        try:
-            await self.control.release(lease_id)
-        except NoSuchLease:
-            if not self._absence_is_proof(record):
-                raise
-            return
         pauses = self._pauses()
+        while not await self._is_ending(record):
+            await self.sleep(next(pauses))
         while await self._is_there(record):
             await self.sleep(next(pauses))
 
-    def _pauses(self) -> Iterator[float]:
-        """Seconds between two looks: short at first, for platforms that are quick, then up to `poll_s`."""
-        pause_s = FIRST_PAUSE_S
-        while True:
-            yield min(pause_s, self.patience.poll_s)
-            pause_s *= 1.5
+    async def _is_ending(self, record: LeaseRecord) -> bool:
+        """Ask for the end; False while a platform may not know of the lease yet."""
+        try:
+            await self.control.release(_id_of(record))
+        except NoSuchLease:
+            return self._absence_is_proof(record)
+        return True
 
     async def _is_there(self, record: LeaseRecord) -> bool:
         try:
@@ -265,53 +389,18 @@ class Lifecycle:
             return False
 
     def _absence_is_proof(self, record: LeaseRecord) -> bool:
-        """Not found means gone for a lease that a read has shown, or that is old, or past its end."""
-        now = self.now()
-        expired = record.expires_at is not None and now >= record.expires_at
-        old = (now - record.intended_at).total_seconds() >= ABSENCE_PROVES_AFTER_S
-        # Ready later than accepted means that a read, not only the answer to the allocate, has shown it.
-        shown = record.ready_at is not None and record.ready_at != record.accepted_at
-        return shown or expired or old
+        """Not found means gone for a lease that a read has shown, or that is old enough to be shown."""
+        return record.seen_at is not None or self._age_s(record) >= ABSENCE_PROVES_AFTER_S
 
-    async def settle(self, record: LeaseRecord, *, within_s: float | None = None) -> LeaseRecord:
-        """End whatever a record stands for, from any state; `MayStillBill` where that is not certain.
+    def _age_s(self, record: LeaseRecord) -> float:
+        return (self.now() - record.intended_at).total_seconds()
 
-        An intent that was never answered is looked for; found, it is released; not found, it is over once
-        absence proves something.
-        """
-        if self.is_over(record):
-            return self._current(record)
-        current = self._current(record)
-        if current.lease_id is None:
-            lease = await self.find(current, within_s=within_s)
-            if lease is None:
-                return self._absent(current)
-            self.ledger.accepted(current.reference, lease, self.now())
-            current = self._current(current)
-        return await self.release(current, within_s=within_s)
-
-    def is_over(self, record: LeaseRecord) -> bool:
-        """Is nothing left to give back?"""
-        return self._current(record).state in (LeaseState.RELEASED, LeaseState.REFUSED)
-
-    def _absent(self, record: LeaseRecord) -> LeaseRecord:
-        self.ledger.unsure(record.reference, record.trouble or "ended before the answer to the allocate")
-        searched = self.control.features.lists and self.control.features.metadata
-        if not (searched and self._absence_is_proof(record)):
-            raise self._may_still_bill(record, record.trouble or "the allocate was never answered")
-        self.ledger.released(record.reference, self.now())
-        return self._current(record)
-
-    def _current(self, record: LeaseRecord) -> LeaseRecord:
-        return self.ledger.record(record.reference) or record
-
-    def _may_still_bill(self, record: LeaseRecord, why: str) -> MayStillBill:
-        name = f"lease {record.lease_id}" if record.lease_id else f"a lease with reference {record.reference}"
-        asked = f"{record.intended_at:%H:%M:%S} UTC"
-        return MayStillBill(
-            f"{name} in pool {record.request.pool_id}, asked for at {asked}, may still be billing: {why}",
-            hint=f"harpoon release {record.lease_id or record.reference}",
-        )
+    def _pauses(self) -> Iterator[float]:
+        """Seconds between two looks: short at first, for platforms that are quick, then up to `poll_s`."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            yield min(pause_s, self.patience.poll_s)
+            pause_s *= 1.5
 
 
 def _id_of(record: LeaseRecord) -> LeaseId:

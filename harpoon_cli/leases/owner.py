@@ -22,7 +22,14 @@ RUN_VARIABLES = (
 
 def current_owner(environ: Mapping[str, str]) -> Owner:
     run_id = next((environ[name] for name in RUN_VARIABLES if environ.get(name)), None)
-    return Owner(user=_user(), host=socket.gethostname(), run_id=run_id, pid=os.getpid())
+    return Owner(
+        _sendable(_user()), _sendable(socket.gethostname()), run_id and _sendable(run_id), os.getpid()
+    )
+
+
+def _sendable(name: str) -> str:
+    """The environment may hold bytes that are no text; a request and the ledger cannot."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _user() -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from harpoon_cli.domain import LeaseRecord, LeaseState, Reference
 from harpoon_cli.errors import HarpoonError, MayStillBill
-from harpoon_cli.leases.lifecycle import Lifecycle
+from harpoon_cli.leases.lifecycle import Lifecycle, finishing
+
+AT_ONCE = 8
+"""How many leases are given back at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,11 @@ def overdue(
 
 
 def _past_end(record: LeaseRecord, now: datetime) -> bool:
-    return record.expires_at is not None and now >= record.expires_at
+    """By the platform's word, or by what was asked for where it names no end and may know none."""
+    ttl_s = record.request.ttl_s
+    asked_for = record.intended_at + timedelta(seconds=ttl_s) if ttl_s else None
+    ends_at = record.expires_at or asked_for
+    return ends_at is not None and now >= ends_at
 
 
 def _left_behind(record: LeaseRecord, abandoned: Callable[[Reference], bool]) -> bool:
@@ -35,13 +43,35 @@ def _left_behind(record: LeaseRecord, abandoned: Callable[[Reference], bool]) ->
     return not in_use and abandoned(record.reference)
 
 
-async def sweep(lifecycle: Lifecycle, records: Iterable[LeaseRecord]) -> Swept:
-    """Settle each record; one that cannot be settled does not keep the others from it."""
-    ended: list[LeaseRecord] = []
-    troubles: list[HarpoonError] = []
-    for record in records:
-        try:
-            ended.append(await lifecycle.settle(record))
-        except MayStillBill as trouble:
-            troubles.append(trouble)
-    return Swept(tuple(ended), tuple(troubles))
+async def sweep(
+    lifecycle: Lifecycle, records: Iterable[LeaseRecord], *, within_s: float | None = None
+) -> Swept:
+    """Settle each record, for `within_s` seconds each; one that cannot be does not keep the others from it.
+
+    After a cancel the releases have `interrupted_release_s` left; `MayStillBill` where that is too short.
+    """
+    records = tuple(records)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def settled(record: LeaseRecord) -> LeaseRecord | HarpoonError:
+        async with gate:
+            try:
+                return await lifecycle.settle(record, within_s=within_s)
+            except HarpoonError as trouble:
+                return trouble
+
+    work = asyncio.gather(*map(settled, records))
+    try:
+        results = await finishing(work, within_s=lifecycle.patience.interrupted_release_s)
+    except asyncio.CancelledError as cut:
+        left = [one.lease_id or one.reference for one in records if not lifecycle.is_over(one)]
+        if not left:
+            raise
+        raise MayStillBill(
+            f"stopped before the release of {', '.join(left)} was confirmed",
+            hint=f"harpoon release {' '.join(left)}",
+        ) from cut
+    return Swept(
+        ended=tuple(one for one in results if isinstance(one, LeaseRecord)),
+        troubles=tuple(one for one in results if isinstance(one, HarpoonError)),
+    )

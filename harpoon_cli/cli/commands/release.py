@@ -14,7 +14,7 @@ from harpoon_cli.cli.receipts import cost_so_far, seconds_held
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import LeaseId, LeaseRecord, LeaseState, Money
 from harpoon_cli.errors import Exit, HarpoonError, NoSuchLease, PlatformError, UsageFault
-from harpoon_cli.leases.lifecycle import Lifecycle, finishing
+from harpoon_cli.leases.lifecycle import Lifecycle
 from harpoon_cli.leases.sweep import Swept, sweep
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
@@ -74,8 +74,7 @@ async def release(
     lifecycle = session.lifecycle()
     with session.step("release"):
         records, missing = await _chosen(session, lifecycle, ids or [], run, overdue=overdue)
-        # A signal must not cut a release short: it may take what a release may take.
-        swept = await finishing(sweep(lifecycle, records), within_s=lifecycle.patience.interrupted_release_s)
+        swept = await sweep(lifecycle, records)
     return _outcome(swept, missing, lifecycle)
 
 

@@ -1,8 +1,8 @@
 """Completion scripts, one shell a file; the shell's name is its file's. They are made from the command tree.
 
-Every file has: `FILE`, the script's file name; `script(root)`, its text; `place(environ)`, where the shell looks
-for it; `next_step(path)`, what is left to do. A script offers commands and options without starting a process;
-only live values ask harpoon. What harpoon answers is quoted, and never evaluated.
+Every file has: `FILE`, the script's file name; `script(root)`, its text; `place(environ)`, where the shell
+looks for it; `next_step(path)`, what is left to do. A script offers commands and options without starting a
+process; only live values ask harpoon. What harpoon answers is quoted, and never evaluated.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def _position(node: CommandNode, place: int, argument: CommandArgument) -> str:
     return f'"{node.name}/"*' if argument.repeats else f'"{node.name}/{place}"'
 
 
-_SCRIPT = r"""# bash completion for harpoon. Made from the command line itself by .ci/generate; changes here are lost.
+_SCRIPT = r"""# bash completion for harpoon. Made by .ci/generate; changes here are lost.
 # Commands and options are offered without starting a process; lease ids, pools and models ask harpoon.
 
 # Offer words that begin with what is typed, quoted so that the shell reads them as they are.

@@ -63,7 +63,7 @@ def _quoted(text: str) -> str:
 
 
 _SCRIPT = """\
-# fish completion for harpoon. Made from the command line itself by .ci/generate; changes here are lost.
+# fish completion for harpoon. Made by .ci/generate; changes here are lost.
 # Commands and options are offered without starting a process; lease ids, pools and models ask harpoon.
 
 # The words before the cursor that are no options, without the program.
@@ -90,7 +90,8 @@ function __harpoon_live
     string match --quiet '*/*' -- $program
     and test -x $program
     or set program harpoon
-    command $program _complete $argv[1] 2>/dev/null </dev/null
+    type --query $program
+    and command $program _complete $argv[1] 2>/dev/null </dev/null
 end
 
 complete -c harpoon -f

@@ -18,8 +18,8 @@ def place(environ: Mapping[str, str]) -> Path:
 
 def next_step(path: Path) -> str:
     return (
-        "add these two lines to ~/.zshrc, before any other compinit, and open a new shell:\n"
-        f"fpath=({quote(str(path.parent))} $fpath)\n"
+        "add this line to ~/.zshrc, before any other compinit, and open a new shell: "
+        f"fpath=({quote(str(path.parent))} $fpath); "
         "autoload -Uz compinit && compinit"
     )
 
@@ -65,11 +65,12 @@ def _options(node: CommandNode) -> list[str]:
 def _specs(option: CommandOption) -> Iterator[str]:
     once = "*" if option.repeats else f"({' '.join(option.names)})"
     for name in option.names:
+        described = f"[{_escaped(option.help)}]"
         if option.placeholder is None:
-            yield f"{once}{name}[{_escaped(option.help)}]"
+            yield f"{once}{name}{described}"
         else:
             joined = "=" if name.startswith("--") else "+"
-            yield f"{once}{name}{joined}[{_escaped(option.help)}]:{option.placeholder}:{_action(option.values)}"
+            yield f"{once}{name}{joined}{described}:{option.placeholder}:{_action(option.values)}"
 
 
 def _argument(place: int, argument: CommandArgument) -> str:
@@ -82,7 +83,7 @@ def _action(values: Values) -> str:
         return f"_harpoon_live {values.live}"
     if values.paths:
         return "_files"
-    return f"({' '.join(values.choices)})" if values.choices else " "
+    return f"({' '.join(values.choices)})"
 
 
 def _escaped(text: str) -> str:
@@ -91,7 +92,7 @@ def _escaped(text: str) -> str:
 
 _HEAD = """\
 #compdef harpoon
-# zsh completion for harpoon. Made from the command line itself by .ci/generate; changes here are lost.
+# zsh completion for harpoon. Made by .ci/generate; changes here are lost.
 # Commands and options are offered without starting a process; lease ids, pools and models ask harpoon.
 
 # Called with options for compadd and the kind of value; compadd quotes what it inserts.

@@ -252,6 +252,8 @@ def _not_offered(refusal: Refused, what: str) -> Refused:
 
 
 def _no_such_lease(refusal: Refused, lease_id: LeaseId) -> Refused:
+    if refusal.status in (405, 501):
+        return NotOffered("this platform does not offer this for a single lease", status=refusal.status)
     if refusal.status not in (404, 410):
         return refusal
     return NoSuchLease(

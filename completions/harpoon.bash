@@ -1,0 +1,122 @@
+# bash completion for harpoon. Made by .ci/generate; changes here are lost.
+# Commands and options are offered without starting a process; lease ids, pools and models ask harpoon.
+
+# Offer words that begin with what is typed, quoted so that the shell reads them as they are.
+_harpoon_offer() {
+    local word quoted
+    for word in "$@"; do
+        printf -v quoted %q "$word"
+        [[ $quoted == "$typed"* ]] && quoted=$head$quoted && COMPREPLY+=("${quoted#"$settled"}")
+    done
+}
+
+_harpoon_live() {
+    local program=${COMP_WORDS[0]} value
+    [[ $program == */* && -x $program ]] || program=harpoon
+    while IFS= read -r value; do
+        _harpoon_offer "$value"
+    done < <("$program" _complete "$1" 2>/dev/null </dev/null)
+}
+
+_harpoon_paths() {
+    compopt -o default 2>/dev/null
+}
+
+_harpoon() {
+    local line=${COMP_LINE:0:COMP_POINT} last=${COMP_WORDS[COMP_CWORD]}
+    local typed="" head="" settled="" path="" option="" word
+    local -i place=0
+    local -a words
+    COMPREPLY=()
+    [[ $last == [\'\"]* ]] && return # nothing that is offered needs quotes
+    read -ra words <<<"$line"
+    if [[ $line != *[[:space:]] ]]; then
+        typed=${words[${#words[@]} - 1]}
+        unset "words[${#words[@]}-1]"
+    fi
+
+    # Readline replaces only what follows the last "=" or ":"; what stands before it is settled.
+    [[ $last == [=:]* ]] && last=""
+    [[ $typed == *"$last" ]] && settled=${typed%"$last"}
+
+    for word in "${words[@]:1}"; do
+        if [[ -n $option ]]; then
+            option=""
+            continue
+        fi
+        case "$path/$word" in
+        "/allocate" | "/completion" | "completion/install" | "completion/show" | "/config" | "config/show" | "config/path" | "config/validate" | "config/init" | "config/set" | "/doctor" | "/help" | "/infer" | "/leases" | "/models" | "/pools" | "/release" | "/route-explain" | "/sandbox" | "sandbox/pull" | "sandbox/serve" | "sandbox/status" | "sandbox/stop" | "sandbox/reset")
+            path="${path:+$path }$word"
+            continue
+            ;;
+        esac
+        case "$word" in
+        --config | --file | --fits | --host | --interval | --lease | --max-cost | --max-tokens | --model | --model-file | --output | --pool | --port | --profile | --run | --shell | --system | --temperature | --tflops | --timeout | --ttl | --vram | -f | -m | -o) option=$word ;;
+        -*) ;;
+        *) place+=1 ;;
+        esac
+    done
+
+    if [[ -z $option && $typed == --*=* ]]; then
+        option=${typed%%=*}
+        head="$option="
+        typed=${typed#*=}
+    fi
+    if [[ -n $option ]]; then
+        case "$option" in
+        --host | --interval | --max-cost | --max-tokens | --port | --profile | --run | --system | --temperature | --tflops | --timeout | --ttl | --vram) : ;;
+        --lease) _harpoon_live leases ;;
+        --fits | --model | -m) _harpoon_live models ;;
+        --pool) _harpoon_live pools ;;
+        --output | -o) _harpoon_offer auto ids json table tsv ;;
+        --shell) _harpoon_offer bash fish zsh ;;
+        --config | --file | --model-file | -f) _harpoon_paths ;;
+        esac
+        return
+    fi
+    if [[ $typed == -* ]]; then
+        case "$path" in
+        "") _harpoon_offer --version -V --help ;;
+        "allocate") _harpoon_offer --model -m --vram --tflops --pool --ttl --wait --no-wait --timeout --max-cost --dry-run --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "completion") _harpoon_offer --help ;;
+        "completion install") _harpoon_offer --shell --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "completion show") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "config") _harpoon_offer --help ;;
+        "config show") _harpoon_offer --origin --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "config path") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "config validate") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "config init") _harpoon_offer --project --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "config set") _harpoon_offer --project --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "doctor") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "help") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "infer") _harpoon_offer --file -f --model -m --pool --lease --max-tokens --temperature --system --no-stream --keep --explain --ttl --timeout --max-cost --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "leases") _harpoon_offer --ours --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "models") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "pools") _harpoon_offer --fits --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "release") _harpoon_offer --all --run --overdue --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "sandbox") _harpoon_offer --help ;;
+        "sandbox pull") _harpoon_offer --model-file --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "sandbox serve") _harpoon_offer --host --port --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "sandbox status") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "sandbox stop") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "sandbox reset") _harpoon_offer --force --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        esac
+        return
+    fi
+    case "$path/$place" in
+        "/0") _harpoon_offer allocate completion config doctor help infer leases models pools release route-explain sandbox ;;
+        "completion/0") _harpoon_offer install show ;;
+        "completion show/0") _harpoon_offer bash fish zsh ;;
+        "config/0") _harpoon_offer show path validate init set ;;
+        "config set/0") _harpoon_offer profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads ;;
+        "config set/1") : ;;
+        "help/0") _harpoon_offer commands exit-codes ;;
+        "infer/0") : ;;
+        "release/"*) _harpoon_live leases ;;
+        "route-explain/0") : ;;
+        "sandbox/0") _harpoon_offer pull serve status stop reset ;;
+    esac
+}
+
+complete -F _harpoon harpoon

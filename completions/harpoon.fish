@@ -1,0 +1,298 @@
+# fish completion for harpoon. Made by .ci/generate; changes here are lost.
+# Commands and options are offered without starting a process; lease ids, pools and models ask harpoon.
+
+# The words before the cursor that are no options, without the program.
+function __harpoon_before
+    string match --invert -- '-*' (commandline -opc)[2..-1]
+end
+
+# Is this the command that is being typed?
+function __harpoon_at
+    set -l words (__harpoon_before)
+    if contains -- "$words[1]" completion config sandbox
+        test "$words[1..2]" = "$argv"
+    else
+        test "$words[1]" = "$argv"
+    end
+end
+
+function __harpoon_words
+    test (count (__harpoon_before)) -eq $argv[1]
+end
+
+function __harpoon_live
+    set -l program (commandline -opc)[1]
+    string match --quiet '*/*' -- $program
+    and test -x $program
+    or set program harpoon
+    type --query $program
+    and command $program _complete $argv[1] 2>/dev/null </dev/null
+end
+
+complete -c harpoon -f
+complete -c harpoon -n '__harpoon_at' -a allocate -d 'Lease a GPU slice and keep it.'
+complete -c harpoon -n '__harpoon_at' -a completion -d 'Complete commands, options, leases, pools and models with TAB in bash, zsh or fish.'
+complete -c harpoon -n '__harpoon_at' -a config -d 'Show, check and change the configuration.'
+complete -c harpoon -n '__harpoon_at' -a doctor -d 'Check everything between this machine and a working lease, and say how to mend it.'
+complete -c harpoon -n '__harpoon_at' -a help -d 'Explain a topic: exit-codes, or a command.'
+complete -c harpoon -n '__harpoon_at' -a infer -d 'Run a prompt: lease, answer, give back.'
+complete -c harpoon -n '__harpoon_at' -a leases -d 'Show the leases that are held, what they cost so far and when they end.'
+complete -c harpoon -n '__harpoon_at' -a models -d 'Show the catalogue of models and the pools they fit.'
+complete -c harpoon -n '__harpoon_at' -a pools -d 'Show the pools: what they have, what is free, what it costs.'
+complete -c harpoon -n '__harpoon_at' -a release -d 'Give leases back.'
+complete -c harpoon -n '__harpoon_at' -a route-explain -d 'Say which model a prompt goes to, and why.'
+complete -c harpoon -n '__harpoon_at' -a sandbox -d 'Look after the embedded platform: serve it, give it a real model, see and reset it.'
+complete -c harpoon -n '__harpoon_at' -l version -s V -d 'Print the version.'
+complete -c harpoon -n '__harpoon_at' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at allocate' -l model -s m -d 'A model of the catalogue.' -r -f -a '(__harpoon_live models)'
+complete -c harpoon -n '__harpoon_at allocate' -l vram -d 'Memory, such as 20GB or 20480 (MB).' -r
+complete -c harpoon -n '__harpoon_at allocate' -l tflops -d 'Dense FP16 TFLOPS.' -r
+complete -c harpoon -n '__harpoon_at allocate' -l pool -d 'Lease from this pool; else the cheapest that fits.' -r -f -a '(__harpoon_live pools)'
+complete -c harpoon -n '__harpoon_at allocate' -l ttl -d 'The platform ends the lease after this at the latest; 15m unless configured.' -r
+complete -c harpoon -n '__harpoon_at allocate' -l wait -l no-wait -d 'Wait until the slice can be used.'
+complete -c harpoon -n '__harpoon_at allocate' -l timeout -d 'How long to wait until it is ready.' -r
+complete -c harpoon -n '__harpoon_at allocate' -l max-cost -d 'Refuse a lease that could cost more.' -r
+complete -c harpoon -n '__harpoon_at allocate' -l dry-run -d 'Show what would be leased; lease nothing.'
+complete -c harpoon -n '__harpoon_at allocate' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at allocate' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at allocate' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at allocate' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at allocate' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at allocate' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at allocate' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at allocate' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at allocate' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at completion' -a install -d 'Write the shell\'s completion script where that shell looks for it, and say what is left to do.'
+complete -c harpoon -n '__harpoon_at completion' -a show -d 'Print the completion script of a shell.'
+complete -c harpoon -n '__harpoon_at completion' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at completion install' -l shell -d 'bash, fish, zsh; else the one that $SHELL names.' -r -f -a 'bash fish zsh'
+complete -c harpoon -n '__harpoon_at completion install' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at completion install' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at completion install' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at completion install' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at completion install' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at completion install' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at completion install' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at completion install' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at completion install' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at completion show; and __harpoon_words 2' -f -a 'bash fish zsh'
+complete -c harpoon -n '__harpoon_at completion show' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at completion show' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at completion show' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at completion show' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at completion show' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at completion show' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at completion show' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at completion show' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at completion show' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at config' -a show -d 'Show every setting as it holds now; secrets are masked.'
+complete -c harpoon -n '__harpoon_at config' -a path -d 'Show the files that settings are read from, strongest first.'
+complete -c harpoon -n '__harpoon_at config' -a validate -d 'Check every source of settings, and whether together they name a platform; nothing is sent.'
+complete -c harpoon -n '__harpoon_at config' -a init -d 'Write a configuration file in which every setting stands as a comment; one that is there is kept.'
+complete -c harpoon -n '__harpoon_at config' -a set -d 'Change one setting in a configuration file; it is checked first, and comments are kept where possible.'
+complete -c harpoon -n '__harpoon_at config' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at config show' -l origin -d 'Say where each value came from.'
+complete -c harpoon -n '__harpoon_at config show' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at config show' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at config show' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at config show' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at config show' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at config show' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at config show' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at config show' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at config show' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at config path' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at config path' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at config path' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at config path' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at config path' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at config path' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at config path' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at config path' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at config path' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at config validate' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at config validate' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at config validate' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at config validate' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at config validate' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at config validate' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at config validate' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at config validate' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at config validate' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at config init' -l project -d 'The project\'s harpoon.toml here, not the user\'s file.'
+complete -c harpoon -n '__harpoon_at config init' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at config init' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at config init' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at config init' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at config init' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at config init' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at config init' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at config init' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at config init' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at config set; and __harpoon_words 2' -f -a 'profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads'
+complete -c harpoon -n '__harpoon_at config set' -l project -d 'The project\'s harpoon.toml here, not the user\'s file.'
+complete -c harpoon -n '__harpoon_at config set' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at config set' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at config set' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at config set' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at config set' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at config set' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at config set' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at config set' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at config set' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at doctor' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at doctor' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at doctor' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at doctor' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at doctor' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at doctor' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at doctor' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at doctor' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at doctor' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at help; and __harpoon_words 1' -f -a 'commands exit-codes'
+complete -c harpoon -n '__harpoon_at help' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at help' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at help' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at help' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at help' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at help' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at help' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at help' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at help' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at infer' -l file -s f -d 'Read the prompt from a file.' -r -F
+complete -c harpoon -n '__harpoon_at infer' -l model -s m -d 'A model of the catalogue.' -r -f -a '(__harpoon_live models)'
+complete -c harpoon -n '__harpoon_at infer' -l pool -d 'Lease from this pool; else the cheapest that fits.' -r -f -a '(__harpoon_live pools)'
+complete -c harpoon -n '__harpoon_at infer' -l lease -d 'Use this held lease; nothing is leased or released.' -r -f -a '(__harpoon_live leases)'
+complete -c harpoon -n '__harpoon_at infer' -l max-tokens -d 'The longest answer, in tokens.' -r
+complete -c harpoon -n '__harpoon_at infer' -l temperature -d '0 to 2.' -r
+complete -c harpoon -n '__harpoon_at infer' -l system -d 'A text that stands before the prompt.' -r
+complete -c harpoon -n '__harpoon_at infer' -l no-stream -d 'Wait for the whole answer.'
+complete -c harpoon -n '__harpoon_at infer' -l keep -d 'Do not release the lease at the end.'
+complete -c harpoon -n '__harpoon_at infer' -l explain -d 'Say why this model was chosen.'
+complete -c harpoon -n '__harpoon_at infer' -l ttl -d 'The platform ends the lease after this at the latest; 15m unless configured.' -r
+complete -c harpoon -n '__harpoon_at infer' -l timeout -d 'How long to wait until it is ready.' -r
+complete -c harpoon -n '__harpoon_at infer' -l max-cost -d 'Refuse a lease that could cost more.' -r
+complete -c harpoon -n '__harpoon_at infer' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at infer' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at infer' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at infer' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at infer' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at infer' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at infer' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at infer' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at infer' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at leases' -l ours -d 'Only leases in this user\'s ledger.'
+complete -c harpoon -n '__harpoon_at leases' -l watch -s w -d 'Show it again and again until Ctrl-C.'
+complete -c harpoon -n '__harpoon_at leases' -l interval -d 'Between two looks with --watch.' -r
+complete -c harpoon -n '__harpoon_at leases' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at leases' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at leases' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at leases' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at leases' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at leases' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at leases' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at leases' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at leases' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at models' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at models' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at models' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at models' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at models' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at models' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at models' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at models' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at models' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at pools' -l fits -d 'Say which pools could hold this model now.' -r -f -a '(__harpoon_live models)'
+complete -c harpoon -n '__harpoon_at pools' -l watch -s w -d 'Show it again and again until Ctrl-C.'
+complete -c harpoon -n '__harpoon_at pools' -l interval -d 'Between two looks with --watch.' -r
+complete -c harpoon -n '__harpoon_at pools' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at pools' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at pools' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at pools' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at pools' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at pools' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at pools' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at pools' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at pools' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at release' -f -a '(__harpoon_live leases)'
+complete -c harpoon -n '__harpoon_at release' -l all -d 'Every lease in this user\'s ledger.'
+complete -c harpoon -n '__harpoon_at release' -l run -d 'Every lease that this CI run asked for.' -r
+complete -c harpoon -n '__harpoon_at release' -l overdue -d 'Those past their end, or left open by a command that is gone.'
+complete -c harpoon -n '__harpoon_at release' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at release' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at release' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at release' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at release' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at release' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at release' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at release' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at release' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at route-explain' -l file -s f -d 'Read the prompt from a file.' -r -F
+complete -c harpoon -n '__harpoon_at route-explain' -l model -s m -d 'A model of the catalogue.' -r -f -a '(__harpoon_live models)'
+complete -c harpoon -n '__harpoon_at route-explain' -l pool -d 'Lease from this pool; else the cheapest that fits.' -r -f -a '(__harpoon_live pools)'
+complete -c harpoon -n '__harpoon_at route-explain' -l max-tokens -d 'The longest answer, in tokens.' -r
+complete -c harpoon -n '__harpoon_at route-explain' -l system -d 'A text that stands before the prompt.' -r
+complete -c harpoon -n '__harpoon_at route-explain' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at route-explain' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at route-explain' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at route-explain' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at route-explain' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at route-explain' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at route-explain' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at route-explain' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at route-explain' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at sandbox' -a pull -d 'Give the sandbox a real small language model, so that its answers come from one.'
+complete -c harpoon -n '__harpoon_at sandbox' -a serve -d 'Serve the sandbox over HTTP on loopback, for curl and other clients.'
+complete -c harpoon -n '__harpoon_at sandbox' -a status -d 'Say what the sandbox has: who answers, which model, how many leases, whether the engine runs.'
+complete -c harpoon -n '__harpoon_at sandbox' -a stop -d 'End the local engine. It would end by itself after ten idle minutes.'
+complete -c harpoon -n '__harpoon_at sandbox' -a reset -d 'Forget the sandbox\'s leases and end its engine; the pulled model stays.'
+complete -c harpoon -n '__harpoon_at sandbox' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at sandbox pull' -l model-file -d 'Use this GGUF file; nothing is fetched.' -r -F
+complete -c harpoon -n '__harpoon_at sandbox pull' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at sandbox pull' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at sandbox pull' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at sandbox pull' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at sandbox pull' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at sandbox pull' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at sandbox pull' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at sandbox pull' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at sandbox pull' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at sandbox serve' -l host -d 'A loopback address.' -r
+complete -c harpoon -n '__harpoon_at sandbox serve' -l port -d '0 chooses a free one.' -r
+complete -c harpoon -n '__harpoon_at sandbox serve' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at sandbox serve' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at sandbox serve' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at sandbox serve' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at sandbox serve' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at sandbox serve' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at sandbox serve' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at sandbox serve' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at sandbox serve' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at sandbox status' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at sandbox status' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at sandbox status' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at sandbox status' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at sandbox status' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at sandbox status' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at sandbox status' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at sandbox status' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at sandbox status' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at sandbox stop' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at sandbox stop' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at sandbox stop' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at sandbox stop' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at sandbox stop' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at sandbox stop' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at sandbox stop' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at sandbox stop' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at sandbox stop' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at sandbox reset' -l force -d 'Even while leases are live.'
+complete -c harpoon -n '__harpoon_at sandbox reset' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at sandbox reset' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at sandbox reset' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at sandbox reset' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at sandbox reset' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at sandbox reset' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at sandbox reset' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at sandbox reset' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at sandbox reset' -l help -d 'Show this message and exit.'

@@ -1,0 +1,1 @@
+"""The completion scripts in real shells."""

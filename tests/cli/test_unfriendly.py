@@ -29,7 +29,7 @@ HARPOON = [sys.executable, "-m", "harpoon_cli"]
         (["infer", "Hi", "--model", "gemma-207m"], 5, "there is no model 'gemma-207m'; nearest: gemma-270m, gemma-2b"),
         (["infer", "Hi", "--pool", "gpu-pool-9"], 5, "there is no pool gpu-pool-9"),
         (["infer", "Hi", "--lease", "alloc-9"], 5, "the platform knows no lease alloc-9"),
-        (["infer", "Hi", "--max-tokens", "0"], 2, "Invalid value for '--max-tokens': Input should be greater than or equal to 1"),
+        (["infer", "Hi", "--max-tokens", "0"], 2, "Invalid value for '--max-tokens': 0 is not in the range x>=1"),
         (["infer", "Hi", "--max-cost", "free"], 2, "Invalid value for '--max-cost': 'free' is not an amount of money; write 0.50"),
         (["allocate"], 2, "say what to lease"),
         (["allocate", "-m", "qwen-30b", "--vram", "1GB"], 2, "a model already says how large the slice must be"),

@@ -251,7 +251,7 @@ def test_a_reader_that_stops_early_ends_the_connection(name: str) -> None:
         async with meeting(silent_after(EVENT_STREAM + chunk(DELTA))) as met:
             parts = met.inference(name).stream(FULL)
             await anext(parts)
-            await parts.aclose()  # type: ignore[attr-defined]  # a generator, though the Protocol says less
+            await parts.aclose()
             await met.server.left.wait()
 
     run(work())

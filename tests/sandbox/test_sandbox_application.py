@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -246,7 +246,7 @@ class Scripted:
     async def complete(self, _request: CompletionRequest) -> Completion:
         raise AssertionError("the sandbox streams, always")
 
-    async def stream(self, _request: CompletionRequest) -> AsyncIterator[Delta | Completion]:
+    async def stream(self, _request: CompletionRequest) -> AsyncGenerator[Delta | Completion, None]:
         for step in self.script:
             if isinstance(step, HarpoonError):
                 raise step

@@ -21,7 +21,10 @@ class CommonOptions:
         bool, Option("--quiet", "-q", help="Only the result: ids where there are any; errors are still told.")
     ] = False
     verbose: Annotated[
-        int, Option("--verbose", "-v", count=True, show_default=False, help="Say what is done; -vv says every call.")
+        int,
+        Option(
+            "--verbose", "-v", count=True, show_default=False, help="Say what is done; -vv says every call."
+        ),
     ] = 0
     no_color: Annotated[bool, Option("--no-color", help="No colours.")] = False
     accessible: Annotated[

@@ -13,6 +13,7 @@ from functools import cache
 import typer
 from typer._click import Command, Context
 from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.models import TyperPath
 
 from harpoon_cli.cli import shells
 from harpoon_cli.cli.app import app, command_line_of
@@ -156,7 +157,7 @@ def _values(parameter: TyperOption | TyperArgument) -> Values:
     name = parameter.name or ""
     if name in _LIVE:
         return Values(live=_LIVE[name])
-    if parameter.type_descriptor.is_path:
+    if isinstance(parameter.type, TyperPath):
         return Values(paths=True)
     return Values(choices=_choices(name))
 

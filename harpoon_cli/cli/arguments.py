@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from math import ceil
+from pathlib import Path
 from typing import Annotated
 
-from typer import BadParameter, Option
+from typer import Argument, BadParameter, Option
 
 from harpoon_cli.settings.durations import parse_duration
 
@@ -43,6 +44,18 @@ def memory(text: str) -> int:
     return ceil(size_mb)
 
 
+PromptArgument = Annotated[
+    str | None, Argument(help="The prompt; - reads standard input.", show_default=False)
+]
+PromptFileOption = Annotated[
+    Path | None, Option("--file", "-f", metavar="PATH", help="Read the prompt from a file.")
+]
+SystemOption = Annotated[
+    str | None, Option("--system", metavar="TEXT", help="A text that stands before the prompt.")
+]
+MaxTokensOption = Annotated[
+    int | None, Option("--max-tokens", min=1, metavar="NUMBER", help="The longest answer, in tokens.")
+]
 PoolOption = Annotated[
     str | None, Option("--pool", metavar="ID", help="Lease from this pool; else the cheapest that fits.")
 ]

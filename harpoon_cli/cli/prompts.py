@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -10,28 +12,68 @@ from harpoon_cli.errors import UsageFault
 LONGEST_PROMPT_BYTES = 4 * 1024 * 1024
 """More than any model of today can read; a larger input is a mistake, such as the wrong file."""
 
+PIECE_BYTES = 64 * 1024
 
-def read_prompt(argument: str | None, file: Path | None) -> str:
-    """The prompt's text: `argument`, or standard input where it is "-", or the file's."""
+
+async def read_prompt(argument: str | None, file: Path | None) -> str:
+    """The prompt's text: `argument`, or standard input where it is "-", or the file's.
+
+    A cancel takes effect also while standard input keeps us waiting.
+    """
     if (argument is None) == (file is None):
         raise UsageFault(
             "give one prompt: as an argument, as --file, or - for standard input",
             hint='harpoon infer "Why is the sky blue?"',
         )
-    text = argument if argument not in (None, "-") else _decoded(*_bytes_of(file))
-    assert text is not None, "one of the two was given"
-    return _checked(text)
+    if file is not None:
+        return _checked(_decoded(_file_bytes(file), str(file)))
+    if argument == "-":
+        return _checked(_decoded(await _stdin_bytes(), "standard input"))
+    return _checked(argument or "")
 
 
-def _bytes_of(file: Path | None) -> tuple[bytes, str]:
-    """At most one byte more than is allowed, and what to call their source."""
-    if file is None:
-        return sys.stdin.buffer.read(LONGEST_PROMPT_BYTES + 1), "standard input"
+def _file_bytes(file: Path) -> bytes:
+    """At most one byte more than is allowed."""
     try:
         with file.open("rb") as handle:
-            return handle.read(LONGEST_PROMPT_BYTES + 1), str(file)
+            return handle.read(LONGEST_PROMPT_BYTES + 1)
     except OSError as cause:
         raise UsageFault(f"the prompt file {file} cannot be read: {cause.strerror}") from cause
+
+
+async def _stdin_bytes() -> bytes:
+    """At most one piece more than is allowed, without keeping the loop from its signals."""
+    if sys.stdin is None:
+        raise UsageFault("standard input is closed", hint="give the prompt as an argument or as --file")
+    content = bytearray()
+    try:
+        handle = sys.stdin.fileno()
+        while len(content) <= LONGEST_PROMPT_BYTES:
+            await _readable(handle)
+            piece = os.read(handle, PIECE_BYTES)
+            if not piece:
+                break
+            content += piece
+    except OSError:  # a file, or no file descriptor at all: reading it keeps nobody waiting
+        return sys.stdin.buffer.read(LONGEST_PROMPT_BYTES + 1)
+    return bytes(content)
+
+
+async def _readable(handle: int) -> None:
+    """Wait until a pipe or a terminal can be read; `OSError` for what cannot be waited for."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+
+    def once() -> None:
+        # A second call for the same bytes would let the next read block.
+        loop.remove_reader(handle)
+        ready.set()
+
+    loop.add_reader(handle, once)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(handle)
 
 
 def _decoded(content: bytes, source: str) -> str:

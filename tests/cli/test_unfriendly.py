@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from fcntl import ioctl
 from pathlib import Path
+from termios import FIONREAD
+from typing import IO
 
 import pytest
 
@@ -197,3 +201,42 @@ def test_a_state_directory_that_cannot_be_made_is_named(harpoon: Operator) -> No
     ran = harpoon("allocate", "-m", "gemma-2b")
     assert (ran.status, ran.out) == (1, "")
     assert ran.err.splitlines()[-2].startswith("error: ")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_heard_while_standard_input_keeps_us_waiting(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    line = [*HARPOON, "infer", "-"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        line, env=environment(tmp_path), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as waiting:
+        assert waiting.stdin is not None
+        waiting.stdin.write("Why is")
+        waiting.stdin.flush()
+        while _unread(waiting.stdin):
+            assert waiting.poll() is None
+        waiting.send_signal(number)
+        assert waiting.wait(timeout=20) == status
+
+
+def _unread(pipe: IO[str]) -> int:
+    """The bytes in a pipe that its reader has not taken yet."""
+    return int.from_bytes(ioctl(pipe, FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_a_prompt_may_come_through_a_pipe_in_pieces(tmp_path: Path) -> None:
+    line = f"(printf 'Why is '; printf 'the sky blue?') | {' '.join(HARPOON)} route-explain - -o json"
+    done = subprocess.run(["bash", "-c", line], env=environment(tmp_path), capture_output=True, text=True)
+    whole = [*HARPOON, "route-explain", "Why is the sky blue?", "-o", "json"]
+    assert (
+        done.stdout == subprocess.run(whole, env=environment(tmp_path), capture_output=True, text=True).stdout
+    )
+
+
+def test_standard_input_that_is_closed_or_empty_is_said(tmp_path: Path) -> None:
+    for stdin, message in (("<&-", "standard input is closed"), ("</dev/null", "the prompt is empty")):
+        line = f"{' '.join(HARPOON)} infer - {stdin}"
+        done = subprocess.run(["bash", "-c", line], env=environment(tmp_path), capture_output=True, text=True)
+        assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {message}")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
-from time import monotonic
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Option
 
-from harpoon_cli.cli.arguments import MaxCostOption, ModelOption, PoolOption, TimeoutOption, TtlOption
+from harpoon_cli.cli.arguments import (
+    MaxCostOption,
+    MaxTokensOption,
+    ModelOption,
+    PoolOption,
+    PromptArgument,
+    PromptFileOption,
+    SystemOption,
+    TimeoutOption,
+    TtlOption,
+)
+from harpoon_cli.cli.asking import Answer, Question, ask
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.leasing import ceiling_of, leased, worst_case
 from harpoon_cli.cli.placement import known_pools, place
@@ -20,11 +28,8 @@ from harpoon_cli.cli.routes import decide_for, only_pool, tell_choice
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import (
-    Completion,
-    CompletionRequest,
     Lease,
     LeaseId,
-    Model,
     Money,
     Pool,
     PoolId,
@@ -83,27 +88,6 @@ class Terms:
     keep: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked and how, settled before anything is leased."""
-
-    prompt: Prompt
-    decision: Decision
-    model: Model
-    max_tokens: int
-    temperature: float | None
-    streamed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer and its measured times in seconds from the sending of the prompt."""
-
-    completion: Completion
-    first_token_s: float | None
-    total_s: float
-
-
 @command(
     app,
     "infer",
@@ -118,27 +102,19 @@ class Answer:
 )
 async def infer(
     session: Session,
-    prompt: Annotated[
-        str | None, Argument(help="The prompt; - reads standard input.", show_default=False)
-    ] = None,
-    file: Annotated[
-        Path | None, Option("--file", "-f", metavar="PATH", help="Read the prompt from a file.")
-    ] = None,
+    prompt: PromptArgument = None,
+    file: PromptFileOption = None,
     model: ModelOption = None,
     pool: PoolOption = None,
     lease: Annotated[
         str | None,
         Option("--lease", metavar="ID", help="Use this held lease; nothing is leased or released."),
     ] = None,
-    max_tokens: Annotated[
-        int | None, Option("--max-tokens", min=1, metavar="NUMBER", help="The longest answer, in tokens.")
-    ] = None,
+    max_tokens: MaxTokensOption = None,
     temperature: Annotated[
         float | None, Option("--temperature", min=0, max=2, metavar="NUMBER", help="0 to 2.")
     ] = None,
-    system: Annotated[
-        str | None, Option("--system", metavar="TEXT", help="A text that stands before the prompt.")
-    ] = None,
+    system: SystemOption = None,
     no_stream: Annotated[bool, Option("--no-stream", help="Wait for the whole answer.")] = False,
     keep: Annotated[bool, Option("--keep", help="Do not release the lease at the end.")] = False,
     explain: Annotated[bool, Option("--explain", help="Say why this model was chosen.")] = False,
@@ -153,7 +129,7 @@ async def infer(
     went well.
     """
     with session.step("request"):
-        text = Prompt(read_prompt(prompt, file), system)
+        text = Prompt(await read_prompt(prompt, file), system)
         platform = session.platform()
     with session.step("analyze"):
         held = await _held_lease(session, platform, lease) if lease else None
@@ -161,7 +137,7 @@ async def infer(
         question, pools = await _analyze(session, text, wishes, held, pool)
     tell_choice(session, question.decision, in_full=explain)
     if held is not None or not platform.control.features.leases:
-        answer = await _ask(session, platform, question, held.id if held else None)
+        answer = await ask(session, platform, question, held.id if held else None)
         session.receipt = _receipt_without_lease(session, held)
     else:
         terms = Terms(pool, ttl, timeout, max_cost, keep)
@@ -222,40 +198,7 @@ async def _ask_on_new_lease(
     lifecycle = session.lifecycle(ready_s=terms.timeout_s)
     order = Order(chosen.id, requirements, ttl_s)
     async with leased(session, lifecycle, order, keep=terms.keep, max_cost=most) as record:
-        return await _ask(session, platform, question, record.lease_id)
-
-
-async def _ask(session: Session, platform: Platform, question: Question, lease_id: LeaseId | None) -> Answer:
-    request = CompletionRequest(
-        prompt=question.prompt,
-        model=question.model.served_name,
-        max_tokens=question.max_tokens,
-        temperature=question.temperature,
-        lease_id=lease_id,
-    )
-    with session.step("execute"):
-        began = monotonic()
-        if not question.streamed:
-            completion = await platform.inference.complete(request)
-            return Answer(completion, None, monotonic() - began)
-        return await _stream(session, platform, request, began)
-
-
-async def _stream(session: Session, platform: Platform, request: CompletionRequest, began: float) -> Answer:
-    first_token_s: float | None = None
-    whole: Completion | None = None
-    try:
-        async with aclosing(platform.inference.stream(request)) as parts:
-            async for part in parts:
-                if isinstance(part, Completion):
-                    whole = part
-                    continue
-                first_token_s = monotonic() - began if first_token_s is None else first_token_s
-                session.screen.answer(part.text)
-    finally:
-        session.screen.answer_end()
-    assert whole is not None, "a stream ends with the whole answer or raises"
-    return Answer(whole, first_token_s, monotonic() - began)
+        return await ask(session, platform, question, record.lease_id)
 
 
 def _receipt_without_lease(session: Session, held: Lease | None) -> Receipt:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-from typer import Argument, Option
-
-from harpoon_cli.cli.arguments import ModelOption, PoolOption
+from harpoon_cli.cli.arguments import (
+    MaxTokensOption,
+    ModelOption,
+    PoolOption,
+    PromptArgument,
+    PromptFileOption,
+    SystemOption,
+)
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.placement import known_pools
 from harpoon_cli.cli.prompts import read_prompt
@@ -31,26 +33,18 @@ app = new_app()
 )
 async def route_explain(
     session: Session,
-    prompt: Annotated[
-        str | None, Argument(help="The prompt; - reads standard input.", show_default=False)
-    ] = None,
-    file: Annotated[
-        Path | None, Option("--file", "-f", metavar="PATH", help="Read the prompt from a file.")
-    ] = None,
+    prompt: PromptArgument = None,
+    file: PromptFileOption = None,
     model: ModelOption = None,
     pool: PoolOption = None,
-    max_tokens: Annotated[
-        int | None, Option("--max-tokens", min=1, metavar="NUMBER", help="The longest answer, in tokens.")
-    ] = None,
-    system: Annotated[
-        str | None, Option("--system", metavar="TEXT", help="A text that stands before the prompt.")
-    ] = None,
+    max_tokens: MaxTokensOption = None,
+    system: SystemOption = None,
 ) -> Outcome:
     """Say which model a prompt goes to, and why; nothing is leased and nothing is run.
 
     Prints the score with every part of it, the threshold, and what speaks against each model.
     """
-    text = Prompt(read_prompt(prompt, file), system)
+    text = Prompt(await read_prompt(prompt, file), system)
     pools = only_pool(session, await known_pools(session), pool)
     pin = session.catalogue.find(model).name if model else None
     limit = max_tokens or session.settings.routing.max_tokens

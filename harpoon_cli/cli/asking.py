@@ -1,0 +1,70 @@
+"""Asks a model what has been settled, shows the answer as it arrives, and times it."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from time import monotonic
+
+from harpoon_cli.cli.session import Session
+from harpoon_cli.client.service import Platform
+from harpoon_cli.domain import Completion, CompletionRequest, LeaseId, Model, Prompt
+from harpoon_cli.routing.decision import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked and how, settled before anything is leased."""
+
+    prompt: Prompt
+    decision: Decision
+    model: Model
+    max_tokens: int
+    temperature: float | None
+    streamed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer and its measured times in seconds from the sending of the prompt."""
+
+    completion: Completion
+    first_token_s: float | None
+    total_s: float
+
+
+async def ask(session: Session, platform: Platform, question: Question, lease_id: LeaseId | None) -> Answer:
+    """Ask on the named lease (None where nothing is leased), as the step "execute"; `DataPlane`'s errors.
+
+    A streamed answer is shown as it arrives.
+    """
+    request = CompletionRequest(
+        prompt=question.prompt,
+        model=question.model.served_name,
+        max_tokens=question.max_tokens,
+        temperature=question.temperature,
+        lease_id=lease_id,
+    )
+    with session.step("execute"):
+        began = monotonic()
+        if not question.streamed:
+            completion = await platform.inference.complete(request)
+            return Answer(completion, None, monotonic() - began)
+        return await _stream(session, platform, request, began)
+
+
+async def _stream(session: Session, platform: Platform, request: CompletionRequest, began: float) -> Answer:
+    first_token_s: float | None = None
+    whole: Completion | None = None
+    try:
+        async with aclosing(platform.inference.stream(request)) as parts:
+            async for part in parts:
+                if isinstance(part, Completion):
+                    whole = part
+                    continue
+                first_token_s = monotonic() - began if first_token_s is None else first_token_s
+                session.screen.answer(part.text)
+    finally:
+        session.screen.answer_end()
+    assert whole is not None, "a stream ends with the whole answer or raises"
+    return Answer(whole, first_token_s, monotonic() - began)

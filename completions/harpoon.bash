@@ -93,7 +93,7 @@ _harpoon() {
         "leases") _harpoon_offer --ours --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "models") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "pools") _harpoon_offer --fits --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
-        "release") _harpoon_offer --all --run --overdue --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "release") _harpoon_offer --all --run --overdue --theirs --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "sandbox") _harpoon_offer --help ;;
         "sandbox pull") _harpoon_offer --model-file --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;

@@ -215,9 +215,10 @@ complete -c harpoon -n '__harpoon_at pools' -l profile -d 'Apply this profile of
 complete -c harpoon -n '__harpoon_at pools' -l live -d 'Never use the sandbox: without an endpoint, fail.'
 complete -c harpoon -n '__harpoon_at pools' -l help -d 'Show this message and exit.'
 complete -c harpoon -n '__harpoon_at release' -f -a '(__harpoon_live leases)'
-complete -c harpoon -n '__harpoon_at release' -l all -d 'Every lease in this user\'s ledger.'
+complete -c harpoon -n '__harpoon_at release' -l all -d 'Every lease in the ledger at this platform.'
 complete -c harpoon -n '__harpoon_at release' -l run -d 'Every lease that this CI run asked for.' -r
 complete -c harpoon -n '__harpoon_at release' -l overdue -d 'Those past their end, or left open by a command that is gone.'
+complete -c harpoon -n '__harpoon_at release' -l theirs -d 'End leases named by id even where another harpoon user owns them.'
 complete -c harpoon -n '__harpoon_at release' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
 complete -c harpoon -n '__harpoon_at release' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
 complete -c harpoon -n '__harpoon_at release' -l verbose -s v -d 'Say what is done; -vv says every call.'

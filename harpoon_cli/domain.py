@@ -81,6 +81,12 @@ class Gpu:
     tflops: float | None = None
 
 
+OUT_OF_SERVICE = frozenset(
+    ("maintenance", "offline", "inactive", "disabled", "unavailable", "draining", "failed", "error")
+)
+"""A pool's status, in lower case, that means that nothing new can be leased there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """A set of GPUs shared by tenants. None means the platform does not say.
@@ -107,6 +113,11 @@ class Pool:
     allocated_percent: float | None = None
     actual_percent: float | None = None
 
+    @property
+    def out_of_service(self) -> bool:
+        """Whether its status is a word known to be bad; one that nobody knows keeps nothing out."""
+        return (self.status or "").strip().lower() in OUT_OF_SERVICE
+
     def obstacles(self, wanted: Requirements, *, now: bool = True) -> tuple[str, ...]:
         """Why this pool cannot hold `wanted`, one phrase each; empty where it can.
 
@@ -122,7 +133,7 @@ class Pool:
                 "no free slice" if self.free_slices is not None and self.free_slices < 1 else None,
                 _short("VRAM", wanted.vram_mb, self.vram_free_mb, "MB", "free now"),
                 _short("TFLOPS", wanted.tflops, self.tflops_free, "TFLOPS", "free now"),
-                f"pool is {self.status}" if self.status not in (None, "active", "healthy") else None,
+                f"pool is {self.status}" if self.out_of_service else None,
             ]
         return tuple(phrase for phrase in found if phrase)
 
@@ -201,8 +212,8 @@ class Owner:
 class LeaseRecord:
     """One row of the ledger: what we asked for, what we know became of it, and when.
 
-    endpoint names the platform it was asked of ("sandbox" or a URL). The times are ours, except expires_at,
-    which is the platform's. `seen_at` is when a read first showed it (the answer to the allocate is none),
+    endpoint names the platform it was asked of ("sandbox", or a URL with a mark of the key). The times are
+    ours, except expires_at, which is the platform's. `seen_at` is when a read first showed it (the answer to the allocate is none),
     `ready_at` when the slice could first be used.
     """
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from math import ceil
+from math import ceil, isfinite, nan
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, BadParameter, Option
 
 from harpoon_cli.settings.durations import parse_duration
+
+LONGEST_S = 30 * 24 * 3600
+"""As in the settings: thirty days."""
 
 
 def duration(text: str) -> float:
@@ -19,9 +22,36 @@ def duration(text: str) -> float:
         seconds = parse_duration(text)
     except ValueError as cause:
         raise BadParameter(str(cause)) from cause
-    if seconds <= 0:
-        raise BadParameter("a duration is longer than nothing")
+    if not 0 < seconds <= LONGEST_S:
+        raise BadParameter("a duration is longer than nothing and at most 30 days")
     return seconds
+
+
+def whole_duration(text: str) -> int:
+    """Whole seconds, as leases are counted in."""
+    seconds = duration(text)
+    if seconds != int(seconds):
+        raise BadParameter("leases are counted in whole seconds")
+    return int(seconds)
+
+
+def number(text: str) -> float:
+    """A finite number that is not negative."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = nan
+    if not isfinite(found) or found < 0:
+        raise BadParameter(f"{text!r} is not a usable number")
+    return found
+
+
+def temperature(text: str) -> float:
+    """0 to 2."""
+    found = number(text)
+    if found > 2:
+        raise BadParameter("a temperature is a number from 0 to 2")
+    return found
 
 
 def money(text: str) -> Decimal:
@@ -61,10 +91,10 @@ PoolOption = Annotated[
 ]
 ModelOption = Annotated[str | None, Option("--model", "-m", metavar="NAME", help="A model of the catalogue.")]
 TtlOption = Annotated[
-    float | None,
+    int | None,
     Option(
         "--ttl",
-        parser=duration,
+        parser=whole_duration,
         metavar="DURATION",
         help="The platform ends the lease after this at the latest; 15m unless configured.",
     ),

@@ -1,13 +1,11 @@
-"""The one border between commands and the outside: signals in, errors out as sentences with an exit status.
+"""The one border between commands and the outside: errors become sentences with an exit status.
 
-The first INT, TERM or HUP cancels the command, which gives back what it holds; the second ends the process at
-once. Every error that is not a `HarpoonError` is a bug, and is told as one, without a traceback.
+Every error that is not a `HarpoonError` is a bug, and is told as one, without a traceback.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -16,15 +14,10 @@ from traceback import extract_tb
 
 from harpoon_cli.cli.options import CommonOptions
 from harpoon_cli.cli.session import Session, open_session, screen_of
+from harpoon_cli.cli.signals import STATUSES, Signals
 from harpoon_cli.errors import Exit, HarpoonError, Interrupted, UsageFault
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.render.sink import ReaderGone
-
-SIGNALS = {
-    signal.SIGINT: Exit.INTERRUPT,
-    signal.SIGTERM: Exit.TERMINATED,
-    signal.SIGHUP: Exit.HANGUP,
-}
 
 Work = Callable[[Session], Awaitable[Outcome]]
 
@@ -33,81 +26,47 @@ def run_command(name: str, work: Work, options: CommonOptions, *, needs_settings
     """Do a command's work in a session of its own, print what came of it, and give the exit status."""
     try:
         session = open_session(name, options, needs_settings=needs_settings)
-    except HarpoonError as error:
-        return screen_of(options).finish(Outcome(errors=[error]), command=name, endpoint=None)
-    outcome = asyncio.run(_guarded(session, work))
-    return session.screen.finish(outcome, command=name, endpoint=session.endpoint_name)
+    except Exception as error:  # also a bug in reading the settings is told
+        told = error if isinstance(error, HarpoonError) else bug(error)
+        return screen_of(options).finish(Outcome(errors=[told]), command=name, endpoint=None)
+    return asyncio.run(_guarded(session, work))
 
 
-async def _guarded(session: Session, work: Work) -> Outcome:
-    with _Signals(session) as signals:
+async def _guarded(session: Session, work: Work) -> int:
+    with Signals(session) as signals:
         outcome = await _outcome(session, work, signals)
-        # What came of the work stands: a signal while its connections are closed changes nothing any more.
+        # What came of the work stands, and is told: from here on a signal only ends the printing.
         signals.disarm()
         with suppress(Exception):
             await session.close()
-        return outcome
+        return session.screen.finish(outcome, command=session.command, endpoint=session.endpoint_told)
 
 
-async def _outcome(session: Session, work: Work, signals: _Signals) -> Outcome:
+async def _outcome(session: Session, work: Work, signals: Signals) -> Outcome:
     try:
         return await work(session)
-    except asyncio.CancelledError:
-        return _failed(session, _interrupted(signals.first))
+    except asyncio.CancelledError as cancel:
+        return _failed(session, _interrupted(signals.first) if signals.first else bug(cancel))
     except HarpoonError as error:
         return _failed(session, error)
     except ReaderGone:
+        if signals.first is not None:
+            return _failed(session, _interrupted(signals.first))
         return Outcome(receipt=session.receipt, exit=Exit.FAILED)
     except Exception as error:  # the last line: a bug is told, not thrown at the user
-        return _failed(session, _bug(error))
-
-
-class _Signals:
-    """Within the block, a first signal cancels this task and a second one ends the process."""
-
-    def __init__(self, session: Session) -> None:
-        self.first: signal.Signals | None = None
-        self._session = session
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-
-    def disarm(self) -> None:
-        """From here on a first signal cancels nothing."""
-        self._task = None
-
-    def __enter__(self) -> _Signals:
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
-                self._loop.add_signal_handler(number, self._arrived, number)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number in SIGNALS:
-            self._loop.remove_signal_handler(number)
-
-    def _arrived(self, number: signal.Signals) -> None:
-        if self.first is None:
-            self.first = number
-            if self._task is not None:
-                self._task.cancel()
-            return
-        if self._session.may_hold_a_lease():
-            os.write(2, b"\nerror: ended before the release was confirmed; a lease may still be billing\n")
-            os.write(2, b"hint: harpoon release --overdue\n")
-            os._exit(Exit.MAY_STILL_BILL)
-        os._exit(SIGNALS[number])
+        return _failed(session, bug(error))
 
 
 def _failed(session: Session, error: HarpoonError) -> Outcome:
     return Outcome(errors=[error], receipt=session.receipt)
 
 
-def _interrupted(number: signal.Signals | None) -> Interrupted:
-    number = number or signal.SIGINT
-    return Interrupted(f"stopped by {number.name}; nothing of this command is held", status=SIGNALS[number])
+def _interrupted(number: signal.Signals) -> Interrupted:
+    return Interrupted(f"stopped by {number.name}; nothing of this command is held", status=STATUSES[number])
 
 
-def _bug(error: Exception) -> HarpoonError:
+def bug(error: BaseException) -> HarpoonError:
+    """A mistake of ours, as an error that can be told."""
     frames = extract_tb(error.__traceback__)
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
     return HarpoonError(

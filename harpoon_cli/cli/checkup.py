@@ -24,6 +24,8 @@ EXPIRY_WARNING = timedelta(days=14)
 SKEW_WARNING_S = 5.0
 """Leases end by the platform's clock; a Date header tells it to the second."""
 
+UNREACHED = "check platform.base_url, the network between, and that the platform is up"
+
 
 class Verdict(StrEnum):
     """What a check says."""
@@ -54,7 +56,8 @@ def _warning(check: str, found: str, fix: str) -> Finding:
 
 
 def _failed(check: str, error: HarpoonError) -> Finding:
-    return Finding(check, Verdict.FAILED, error.message, error.hint, error)
+    fix = UNREACHED if error.hint == "harpoon doctor" else error.hint
+    return Finding(check, Verdict.FAILED, error.message, fix, error)
 
 
 async def check_up(session: Session) -> AsyncIterator[Finding]:
@@ -151,6 +154,7 @@ def _ledger(session: Session) -> Iterator[Finding]:
 
 
 async def _network(session: Session, platform: Platform) -> AsyncIterator[Finding]:
+    """What only the platform can say; the first failure ends it, since the rest would fail alike."""
     if platform.endpoint.startswith("http"):
         try:
             dns_s = await resolve_s(platform.endpoint)
@@ -158,26 +162,29 @@ async def _network(session: Session, platform: Platform) -> AsyncIterator[Findin
             yield _failed("dns", error)
             return
         yield _ok("dns", f"resolved in {words.duration(dns_s)}")
-    try:
-        word = await platform.control.health()
-        yield _ok("health", f"the platform says {word!r}")
-    except NotOffered as lack:
-        yield Finding("health", Verdict.SKIPPED, lack.message)
-    except HarpoonError as error:
-        yield _failed("reachability", error)
-        return
-    try:
-        pools = await platform.control.pools()
-    except NotOffered as lack:
-        yield Finding("pools", Verdict.SKIPPED, lack.message)
-    except HarpoonError as error:
-        yield _failed("pools", error)
-        return
-    else:
-        for finding in _pools(session, pools):
+    for check, ask in (("health", _health), ("pools", _pools), ("served", _served)):
+        try:
+            findings = await ask(session, platform)
+        except NotOffered as lack:
+            findings = [Finding(check, Verdict.SKIPPED, lack.message)]
+        except HarpoonError as error:
+            yield _failed(check, error)
+            return
+        for finding in findings:
             yield finding
+    if not any(one.status is not None and one.status < 400 for one in session.exchanges):
+        yield _warning("platform", "it was reached, and offers nothing that was asked for", UNREACHED)
     for finding in _connection(session.exchanges):
         yield finding
+
+
+async def _health(_session: Session, platform: Platform) -> list[Finding]:
+    return [_ok("health", f"the platform says {await platform.control.health()!r}")]
+
+
+async def _served(_session: Session, platform: Platform) -> list[Finding]:
+    served = await platform.inference.models()
+    return [_ok("served", f"the server serves {', '.join(served) or 'none'}")]
 
 
 def _connection(exchanges: list[Exchange]) -> Iterator[Finding]:
@@ -204,7 +211,13 @@ def _connection(exchanges: list[Exchange]) -> Iterator[Finding]:
             yield _ok("clock", found)
 
 
-def _pools(session: Session, pools: tuple[Pool, ...]) -> Iterator[Finding]:
+async def _pools(session: Session, platform: Platform) -> list[Finding]:
+    if not platform.control.features.leases:
+        return [Finding("pools", Verdict.SKIPPED, "nothing is leased here, so there are no pools")]
+    return list(_pool_findings(session, await platform.control.pools()))
+
+
+def _pool_findings(session: Session, pools: tuple[Pool, ...]) -> Iterator[Finding]:
     free = [pool.free_slices for pool in pools if pool.free_slices is not None]
     found = f"{len(pools)} pools, {sum(free)} slices free"
     if pools and (sum(free) or not free):

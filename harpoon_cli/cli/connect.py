@@ -40,15 +40,12 @@ def connect_live(settings: Settings, live: LiveEndpoint, observe: Observe) -> Pl
         key = live.key if _origin(live.inference_url) == _origin(live.base_url) else None
         endpoint = Endpoint(live.inference_url, key, platform.auth)
         inference = Transport(endpoint, _network(settings), observe=observe)
-    control_options = _control_options(
-        settings, _features(settings), platform.paths.model_dump(), platform.names
-    )
-    # The contract's path is the configured one; OpenAI's is fixed below its base URL.
-    path = platform.paths.inference if platform.inference == "seed_v1" else None
+    paths = platform.paths.model_dump(exclude_none=True)
+    control_options = _control_options(settings, _features(settings), paths, platform.names)
     return Platform(
         live.base_url,
         lambda: open_control(platform.control, control, control_options),
-        lambda: _inference(platform.inference, inference, settings, path),
+        lambda: _inference(platform.inference, inference, settings, platform.paths.inference),
         (control.aclose, inference.aclose),
     )
 
@@ -69,6 +66,19 @@ def connect_sandbox(settings: Settings, sandbox_dir: Path, observe: Observe) -> 
         lambda: _inference("seed_v1", transport, settings, None),
         (transport.aclose, application.close),
     )
+
+
+async def check(settings: Settings, live: LiveEndpoint | None) -> None:
+    """`ConfigurationFault` for dialects there are not, certificates and proxies that cannot be used.
+
+    Nothing is sent. `live` is None for the sandbox.
+    """
+    from harpoon_cli.client import control, inference
+
+    control.known(settings.platform.control)
+    inference.known(settings.platform.inference)
+    if live is not None:
+        await connect_live(settings, live, lambda _: None).close()
 
 
 def _control_options(
@@ -96,7 +106,6 @@ def _inference(dialect: str, transport: Transport, settings: Settings, path: str
 def _features(settings: Settings) -> Features:
     platform = settings.platform
     return Features(
-        leases=platform.control != "static",
         idempotency_keys=platform.idempotency_keys,
         ttl=platform.ttl,
         lists=platform.lists,

@@ -89,3 +89,13 @@ def overdue_here(session: Session, lifecycle: Lifecycle) -> tuple[LeaseRecord, .
         return holder is None or not is_alive(session.signs_of_life, holder)
 
     return overdue(here, lifecycle.now(), abandoned)
+
+
+def elsewhere(session: Session) -> list[str]:
+    """A sentence about open leases of other platforms or keys, which this command did not look at."""
+    others = sorted({one.endpoint for one in session.ledger.open_records()} - {session.account})
+    if not others:
+        return []
+    return [
+        f"there are open leases at {', '.join(others)} too; reach them with that URL and key, or --profile"
+    ]

@@ -44,8 +44,14 @@ def tell_choice(session: Session, decision: Decision, *, in_full: bool) -> None:
     if in_full or (decision.model != decision.wanted and not decision.pinned):
         session.screen.note(f"{decision.model}: {decision.reason}")
     if in_full:
-        for part in decision.score.contributions:
-            session.screen.note(f"{part.amount:+.3f} {part.signal}: {part.sentence}")
+        score = decision.score
+        session.screen.note(f"{score.intercept:+.3f} intercept: where every prompt starts")
+        for part in score.contributions:
+            if part.amount:
+                session.screen.note(f"{part.amount:+.3f} {part.signal}: {part.sentence}")
+        session.screen.note(
+            f"{score.total:+.3f} score, against a threshold of {decision.threshold.total:+.3f}"
+        )
         session.screen.note(decision.quality.note)
 
 

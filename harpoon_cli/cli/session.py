@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 from harpoon_cli.cli.options import CommonOptions
-from harpoon_cli.domain import Receipt, Step
+from harpoon_cli.domain import Receipt, Secret, Step
+from harpoon_cli.errors import ConfigurationFault
 from harpoon_cli.render import formats
 from harpoon_cli.render.screen import Screen
 from harpoon_cli.render.terminal import Terminal
@@ -37,12 +39,14 @@ class Session:
         self.options = options
         self.screen = screen
         self.endpoint_name: str | None = None
+        self._account: str | None = None
         self.steps: list[Step] = []
         self.receipt: Receipt | None = None
         self.exchanges: list[Exchange] = []
         self._loaded = loaded
         self._platform: Platform | None = None
         self._sign: SignOfLife | None = None
+        self._leases = False
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -72,6 +76,28 @@ class Session:
             self._platform = self._connect()
         return self._platform
 
+    @property
+    def endpoint_told(self) -> str | None:
+        """What an envelope says: the platform that was met, or the one that the settings mean.
+
+        None where the settings are not read, or are half a configuration.
+        """
+        if self.endpoint_name is not None or self._loaded is None:
+            return self.endpoint_name
+        from harpoon_cli.cli.connect import SANDBOX
+        from harpoon_cli.settings.secrets import key_place
+
+        platform = self._loaded.settings.platform
+        nothing = SANDBOX if key_place(self._loaded) is None else None
+        return platform.base_url or platform.inference_url or nothing
+
+    @property
+    def account(self) -> str:
+        """How the ledger names the platform and who we are there."""
+        self.platform()
+        assert self._account is not None, "a platform has a name"
+        return self._account
+
     def _connect(self) -> Platform:
         from harpoon_cli.cli import connect
         from harpoon_cli.settings.endpoint import LiveEndpoint, endpoint
@@ -79,12 +105,13 @@ class Session:
         where = endpoint(self.loaded)
         if isinstance(where, LiveEndpoint):
             self.endpoint_name = where.base_url
+            self._account = account_name(where.base_url, where.key)
             if where.from_directory:
                 self.screen.note(f"prompts go to {where.inference_url}, as {where.url_origin} says")
             for url in where.readable_on_the_way:
                 self.screen.detail(f"insecure_http: what is sent to {url} can be read on the way")
             return connect.connect_live(self.settings, where, self._observe)
-        self.endpoint_name = connect.SANDBOX
+        self.endpoint_name = self._account = connect.SANDBOX
         self.screen.note("no endpoint is configured: this is the embedded sandbox, not HostedAI")
         return connect.connect_sandbox(self.settings, sandbox_dir(), self._observe)
 
@@ -105,10 +132,11 @@ class Session:
         from harpoon_cli.leases.owner import current_owner
 
         platform = self.platform()
+        self._leases = True
         return Lifecycle(
             control=platform.control,
             ledger=self.ledger,
-            endpoint=platform.endpoint,
+            endpoint=self.account,
             owner=current_owner(os.environ),
             holder=self._holder,
             patience=Patience(
@@ -132,8 +160,8 @@ class Session:
         return make_private(state_dir()) / "alive"
 
     def may_hold_a_lease(self) -> bool:
-        """Has this command asked for a lease at all?"""
-        return self._sign is not None
+        """Does this command take or end leases?"""
+        return self._leases
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -157,6 +185,17 @@ def sandbox_dir() -> Path:
     return make_private(state_dir()) / "sandbox"
 
 
+def account_name(base_url: str, key: Secret | None) -> str:
+    """A URL and a mark of the key: with another key the same URL may be another team's account.
+
+    "Not found" there proves nothing about our leases here. The mark is 32 bits of a hash, and tells nothing.
+    """
+    if key is None:
+        return base_url
+    mark = sha256(f"harpoon account {key.reveal()}".encode()).hexdigest()[:8]
+    return f"{base_url} (key {mark})"
+
+
 def load_settings(options: CommonOptions) -> Loaded:
     from harpoon_cli.settings.load import load
 
@@ -165,8 +204,18 @@ def load_settings(options: CommonOptions) -> Loaded:
         config=options.config,
         profile=options.profile,
         environ=os.environ,
-        cwd=Path.cwd(),
+        cwd=working_directory(),
     )
+
+
+def working_directory() -> Path:
+    """Where we are; `ConfigurationFault` where that has been deleted under us."""
+    try:
+        return Path.cwd()
+    except OSError as cause:
+        raise ConfigurationFault(
+            "the working directory is gone", hint="change to one that exists: cd"
+        ) from cause
 
 
 def open_session(command: str, options: CommonOptions, *, needs_settings: bool) -> Session:

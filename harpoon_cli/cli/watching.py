@@ -18,5 +18,5 @@ async def watch(session: Session, snapshot: Callable[[], Awaitable[Outcome]], in
             outcome = await snapshot()
         except PlatformError as error:
             outcome = Outcome(errors=[error])
-        session.screen.repaint(outcome, command=session.command, endpoint=session.endpoint_name)
+        session.screen.repaint(outcome, command=session.command, endpoint=session.endpoint_told)
         await asyncio.sleep(interval_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ async def asked(transport: Transport, path: str, body: object, options: Inferenc
         deadline_s=options.deadline_s,
         may_repeat=unsent,
     )
-    return _good(answer, "the answer to the prompt")
+    return _good(answer, "the answer to the prompt", transport.redacted)
 
 
 async def streamed(
@@ -37,18 +37,21 @@ async def streamed(
             deadline_s=options.deadline_s,
             may_repeat=unsent,
         )
-        parts = await stack.enter_async_context(aclosing(assemble(pieces)))
+        parts = await stack.enter_async_context(aclosing(assemble(pieces, transport.redacted)))
         async for part in parts:
             yield part
 
 
-async def assemble(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Delta | Completion, None]:
+async def assemble(
+    pieces: AsyncIterator[bytes], redact: Callable[[str], str] = str
+) -> AsyncGenerator[Delta | Completion, None]:
     """Deltas as they arrive, then the whole answer; `BrokenOff` where the stream ends before the answer does.
 
     The end of an answer is the [DONE] mark, after which nothing is read, or a finish_reason and the end of
-    the stream; an event that holds an error is `ServerFault`.
+    the stream; an event that holds an error is `ServerFault`, its words passed through
+    `redact`.
     """
-    answer = _Answer()
+    answer = _Answer(redact)
     async with aclosing(_events(pieces)) as events:
         async for event in events:
             if event == b"[DONE]":
@@ -72,6 +75,7 @@ async def _events(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
 class _Answer:
     """What has arrived so far."""
 
+    redact: Callable[[str], str]
     texts: list[str] = field(default_factory=list)
     finish_reason: str | None = None
     model_used: str | None = None
@@ -81,7 +85,7 @@ class _Answer:
 
     def take(self, event: bytes) -> str:
         """Read one event; the text it adds."""
-        fields = _good(parse_json(event), "an event of the answer")
+        fields = _good(parse_json(event), "an event of the answer", self.redact)
         self.model_used = fields.text("model_used", "model") or self.model_used
         self.engine = fields.text("engine") or self.engine
         self.usage = usage(fields) or self.usage
@@ -112,11 +116,11 @@ class _Answer:
         )
 
 
-def _good(value: object, what: str) -> Fields:
+def _good(value: object, what: str, redact: Callable[[str], str]) -> Fields:
     """The fields of an answer. Unlike a lease, one that carries an `error` has failed."""
     fields = Fields(value, what)
     if fields.raw("error") or fields.raw("object") == "error":
-        message, code = error_words(value)
+        message, code = error_words(value, redact)
         raise ServerFault(
             f"the server broke off its answer: {message or 'an error without a message'}", platform_code=code
         )

@@ -49,7 +49,7 @@ class Network:
     goes straight to its host, since a proxy could read the key.
     """
 
-    connect_s: float = 10.0
+    connect_s: float = 5.0
     max_body_bytes: int = 16 * 1024 * 1024
     ca_bundle: str | None = None
     client_cert: str | None = None

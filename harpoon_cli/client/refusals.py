@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from harpoon_cli.client.exchange import http_date
@@ -34,12 +34,21 @@ _ERROR_FIELDS = frozenset(
 _GOOD_CODES = re.compile(r"0|2\d\d|ok|success", re.IGNORECASE)
 
 
-def refusal(where: str, status: int, body: bytes, *, retry_after: str | None, auth: str) -> PlatformError:
+def refusal(
+    where: str,
+    status: int,
+    body: bytes,
+    *,
+    retry_after: str | None,
+    auth: str,
+    redact: Callable[[str], str] = str,
+) -> PlatformError:
     """The error that an answer with this status stands for.
 
-    `where` is how messages name the call, `retry_after` the header as it came, `auth` how the key was sent.
+    `where` is how messages name the call, `retry_after` the header as it came, `auth` how the key was sent,
+    `redact` takes secrets out of the server's words.
     """
-    message, code = error_words(body)
+    message, code = error_words(body, redact)
     kind, hint = _meaning(status, code, auth)
     wait_s = retry_after_s(retry_after)
     said = f"{where} answered {status}"
@@ -80,12 +89,13 @@ def retry_after_s(value: str | None) -> float | None:
     return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def error_words(answer: object) -> tuple[str | None, str | None]:
+def error_words(answer: object, redact: Callable[[str], str] = str) -> tuple[str | None, str | None]:
     """(message, code) out of an error in any of the shapes platforms use; Nones where it has none.
 
     `answer` is an error's body, or the value already read from one. Known: {error, code, details},
     {error: {message, type|code}}, {code, message, errors}, {detail}, {result: "FAILURE", errors}.
-    Never raises: an error page may be anything.
+    Never raises: an error page may be anything. Secrets are taken out by `redact` before a text is cut to
+    `MESSAGE_CAP`: half of one would not be recognised.
     """
     try:
         value = parse_json(answer) if isinstance(answer, bytes) else answer
@@ -96,7 +106,8 @@ def error_words(answer: object) -> tuple[str | None, str | None]:
     inner = value.get("error")
     source = inner if isinstance(inner, dict) else value
     message = _message(source)
-    return message and message[:MESSAGE_CAP], _code(source)
+    code = _code(source)
+    return message and redact(message)[:MESSAGE_CAP], code and redact(code)[:MESSAGE_CAP]
 
 
 def _message(source: Mapping[str, object]) -> str | None:
@@ -123,11 +134,11 @@ def _code(source: Mapping[str, object]) -> str | None:
     for name in ("code", "type"):
         found = source.get(name)
         if isinstance(found, str | int) and not isinstance(found, bool) and found != "":
-            return str(found)[:MESSAGE_CAP]
+            return str(found)
     return None
 
 
-def error_in_success(value: object) -> str | None:
+def error_in_success(value: object, redact: Callable[[str], str] = str) -> str | None:
     """The message of an error that came with a status of success, as some platforms send it.
 
     An error has the words of one and nothing else: a lease that failed may well carry an `error` of its own,
@@ -135,7 +146,7 @@ def error_in_success(value: object) -> str | None:
     """
     if not isinstance(value, dict) or not _is_error(value):
         return None
-    return error_words(value)[0] or "an error without a message"
+    return error_words(value, redact)[0] or "an error without a message"
 
 
 def _is_error(value: Mapping[str, object]) -> bool:

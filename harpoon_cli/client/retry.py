@@ -27,7 +27,7 @@ class RetryPolicy:
 
     attempts: int = 3
     base_s: float = 0.2
-    cap_s: float = 5.0
+    cap_s: float = 10.0
 
     def longest_wait_s(self, attempt: int) -> float:
         """The end of the range that the wait after the n-th attempt is drawn from."""

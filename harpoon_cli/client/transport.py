@@ -81,6 +81,11 @@ class Transport:
     async def aclose(self) -> None:
         await self._client.aclose()
 
+    def redacted(self, text: str) -> str:
+        """The text without the key: servers and proxies may quote what they were sent."""
+        key = self.endpoint.key
+        return text.replace(key.reveal(), str(key)) if key is not None and key.reveal() else text
+
     async def call(
         self,
         method: str,
@@ -123,7 +128,7 @@ class Transport:
         exchange = Exchange(question.method, question.path)
         ends_at = asyncio.get_running_loop().time() + deadline_s
         where = f"{question.method} {self.endpoint.base_url}{question.path}"
-        call = _Call(where, exchange, ends_at, self._way_out)
+        call = _Call(where, exchange, ends_at, self._way_out, self.redacted)
         try:
             response = await self._sent(question, call)
             try:
@@ -172,27 +177,28 @@ class Transport:
             body,
             retry_after=answer.response.headers.get("retry-after"),
             auth=self.endpoint.auth,
+            redact=self.redacted,
         )
 
     def _redact(self, error: PlatformError) -> None:
-        """Servers and proxies may quote what they were sent."""
-        key = self.endpoint.key
-        if key is not None and key.reveal():
-            error.message = error.message.replace(key.reveal(), str(key))
-            error.args = (error.message,)
+        error.message = self.redacted(error.message)
+        error.args = (error.message,)
+        if error.platform_code is not None:
+            error.platform_code = self.redacted(error.platform_code)
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
     """A call under way: how messages name it, what is known of it, the loop's time at which it must be over.
 
-    way_out is the hint for when no connection comes about.
+    way_out is the hint for when no connection comes about, `redact` takes the key out of a text.
     """
 
     where: str
     exchange: Exchange
     ends_at: float
     way_out: str
+    redact: Callable[[str], str]
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
@@ -225,7 +231,7 @@ class _Answer:
     def kind(self) -> str:
         """The media type, without its parameters."""
         media_type: str = self.response.headers.get("content-type", "")
-        return media_type.partition(";")[0].strip().lower()[:100]
+        return self.call.redact(media_type.partition(";")[0].strip()).lower()[:100]
 
     def garbled(self, what: str, code: str | None = None) -> GarbledAnswer:
         return GarbledAnswer(
@@ -239,9 +245,9 @@ class _Answer:
         except GarbledAnswer as cause:
             kind = f" ({self.kind})" if self.kind else ""
             raise self.garbled(f"answered {self.response.status_code}{kind}: {cause.message}") from cause
-        if trouble := error_in_success(value):
+        if trouble := error_in_success(value, self.call.redact):
             said = f"answered {self.response.status_code} with an error inside: {trouble}"
-            raise self.garbled(said, error_words(value)[1])
+            raise self.garbled(said, error_words(value, self.call.redact)[1])
         return value
 
     async def whole(self, cap_bytes: int) -> bytes:

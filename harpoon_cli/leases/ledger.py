@@ -8,21 +8,23 @@ A row is committed, and on the disk, before the call that makes it true is made.
       └────► REFUSED
 
 UNSURE is sticky: no later refusal closes it. A lease that turns up after all, for a row that was refused or
-proved absent, makes the row HELD again. Any other step is ignored, so that a slow process cannot take back
-what another has already settled.
+proved absent, makes the row HELD again; one that is live after it was given back, RELEASING. Any other step
+is ignored, so that a slow process cannot take back what another has already settled.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic, sleep
+from typing import TypeVar
 
 from harpoon_cli.domain import (
     Gpu,
@@ -41,6 +43,8 @@ from harpoon_cli.domain import (
 )
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases.private import private_directory
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 
@@ -81,6 +85,9 @@ _COLUMNS = (
     "expires_at, released_at, kept, trouble"
 )
 
+UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+"""What reading a cell that is not what we wrote can raise."""
+
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _RUINED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -100,6 +107,8 @@ class Ledger:
 
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+        # One cell that is no text must not keep the other rows from being read.
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -203,6 +212,18 @@ class Ledger:
         """It was read back as gone."""
         return self._step(reference, GIVEN, LeaseState.RELEASED, released_at=_when_text(at))
 
+    def reopened(self, reference: Reference) -> bool:
+        """A lease that was given back is shown as live after all, and is being given back again."""
+        return self._change(
+            "UPDATE leases SET state = :releasing, released_at = NULL "
+            "WHERE reference = :reference AND state = :released AND lease_id IS NOT NULL",
+            {
+                "reference": reference,
+                "releasing": LeaseState.RELEASING.value,
+                "released": LeaseState.RELEASED.value,
+            },
+        )
+
     def _step(
         self,
         reference: Reference,
@@ -232,23 +253,37 @@ class Ledger:
             return self._connection.execute(statement, storable).rowcount > 0
 
     def record(self, reference: Reference) -> LeaseRecord | None:
-        found = self._select("reference = ?", (reference,))
-        return found[0] if found else None
+        """The record of that reference; `StorageFault` where its row is not whole."""
+        rows = self._rows("reference = ?", (reference,))
+        return self._read(rows[0]) if rows else None
 
     def named(self, endpoint: str, name: str) -> LeaseRecord | None:
-        """The newest record with this lease id, or this reference of ours, at an endpoint."""
-        where = "endpoint = ? AND (lease_id = ? OR reference = ?)"
-        found = self._select(where, (endpoint, name, name))
-        return found[-1] if found else None
+        """The newest record with this lease id, or this reference of ours, at an endpoint.
+
+        `StorageFault` where its row is not whole.
+        """
+        rows = self._rows("endpoint = ? AND (lease_id = ? OR reference = ?)", (endpoint, name, name))
+        return self._read(rows[-1]) if rows else None
 
     def open_records(self) -> tuple[LeaseRecord, ...]:
-        """Everything that is not surely over, at any endpoint, oldest first."""
+        """Everything that is not surely over, at any endpoint, oldest first; `broken_rows` tells the rest."""
         marks = ", ".join("?" for _ in OPEN)
-        return self._select(f"state IN ({marks})", OPEN)
+        return self._whole(self._rows(f"state IN ({marks})", OPEN))
 
     def since(self, moment: datetime) -> tuple[LeaseRecord, ...]:
-        """Every record intended at or after `moment`, oldest first."""
-        return self._select("intended_at >= ?", (_stamp(moment),))
+        """Every record intended at or after `moment`, oldest first; without rows that are not whole."""
+        return self._whole(self._rows("intended_at >= ?", (_stamp(moment),)))
+
+    def broken_rows(self) -> tuple[StorageFault, ...]:
+        """An error for every row that is not whole and may stand for a lease that is not over."""
+        troubles: list[StorageFault] = []
+        over = (LeaseState.RELEASED, LeaseState.REFUSED)
+        for row in self._rows("state NOT IN (?, ?)", over):
+            try:
+                self._read(row)
+            except StorageFault as trouble:
+                troubles.append(trouble)
+        return tuple(troubles)
 
     def holder(self, reference: Reference) -> str | None:
         with self._told():
@@ -257,16 +292,23 @@ class Ledger:
             ).fetchone()
         return row[0] if row else None
 
-    def _select(self, where: str, values: Sequence[str]) -> tuple[LeaseRecord, ...]:
+    def _rows(self, where: str, values: Sequence[str]) -> Sequence[Sequence[str]]:
         query = f"SELECT {_COLUMNS} FROM leases WHERE {where} ORDER BY intended_at, rowid"  # noqa: S608 our own names
         with self._told():
-            rows = self._connection.execute(query, [_storable(value) for value in values]).fetchall()
-        return tuple(self._record(row) for row in rows)
+            return self._connection.execute(query, [_storable(value) for value in values]).fetchall()
 
-    def _record(self, row: Sequence[str]) -> LeaseRecord:
+    def _whole(self, rows: Iterable[Sequence[str]]) -> tuple[LeaseRecord, ...]:
+        """The rows that can be read: one that cannot must not keep the others from being given back."""
+        found: list[LeaseRecord] = []
+        for row in rows:
+            with suppress(StorageFault):
+                found.append(self._read(row))
+        return tuple(found)
+
+    def _read(self, row: Sequence[str]) -> LeaseRecord:
         try:
             return _record(row)
-        except (ValueError, TypeError, LookupError, ArithmeticError) as cause:
+        except UNREADABLE as cause:
             raise StorageFault(
                 f"a row of the ledger {self.path} is not whole ({row[5] or 'no lease id'})",
                 hint=_set_aside(self.path),
@@ -334,7 +376,10 @@ def _explained(cause: Exception, path: Path) -> tuple[str, str]:
 
 
 def _set_aside(path: Path) -> str:
-    return f"set it aside with mv {path} {path}.broken; harpoon leases still shows what the platform lists"
+    # Its -wal and -shm go with it: beside a new ledger, an old log would spoil that too.
+    beside = shlex.quote(str(path.parent / "broken-XXXXXX"))
+    move = f'mv {shlex.quote(str(path))}* "$(mktemp -d {beside})"'
+    return f"set it aside with {move}; harpoon leases still shows what the platform lists"
 
 
 def _storable(value: str | None) -> str | None:
@@ -353,27 +398,39 @@ def _told_by(lease: Lease) -> dict[str, str | None]:
 def _record(row: Sequence[str]) -> LeaseRecord:
     endpoint, state, request, owner, intended_at, lease_id, gpu, price, *rest = row
     accepted_at, seen_at, ready_at, expires_at, released_at, kept, trouble = rest
+    # What settling needs must be whole; what is only told is None where it is not.
     return LeaseRecord(
         request=_request(request),
         endpoint=endpoint,
-        owner=Owner(**json.loads(owner)),
+        owner=_if_whole(_owner, owner) or Owner("unknown", "unknown"),
         state=LeaseState(state),
-        intended_at=datetime.fromisoformat(intended_at),
+        intended_at=_when(intended_at),
         lease_id=None if lease_id is None else LeaseId(lease_id),
-        gpu=None if gpu is None else Gpu(**json.loads(gpu)),
-        price=None if price is None else _price(price),
-        accepted_at=_when(accepted_at),
-        seen_at=_when(seen_at),
-        ready_at=_when(ready_at),
-        expires_at=_when(expires_at),
-        released_at=_when(released_at),
+        gpu=_if_whole(_gpu, gpu),
+        price=_if_whole(_price, price),
+        accepted_at=_if_whole(_when, accepted_at),
+        seen_at=_if_whole(_when, seen_at),
+        ready_at=_if_whole(_when, ready_at),
+        expires_at=_if_whole(_when, expires_at),
+        released_at=_if_whole(_when, released_at),
         kept=bool(kept),
         trouble=trouble,
     )
 
 
-def _when(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _if_whole(read: Callable[[str], T], text: str | None) -> T | None:
+    """What a cell says; None where it is empty or cannot be read."""
+    try:
+        return None if text is None else read(text)
+    except UNREADABLE:
+        return None
+
+
+def _when(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone cannot be compared")
+    return moment
 
 
 def _when_text(moment: datetime | None) -> str | None:
@@ -406,13 +463,21 @@ def _request(text: str) -> LeaseRequest:
         idempotency_key=value["idempotency_key"],
         pool_id=PoolId(value["pool_id"]),
         requirements=Requirements(**value["requirements"]),
-        ttl_s=value["ttl_s"],
-        metadata=value["metadata"],
+        ttl_s=int(value["ttl_s"]),
+        metadata=dict(value["metadata"]),
     )
 
 
 def _owner_text(owner: Owner) -> str:
     return json.dumps({"user": owner.user, "host": owner.host, "run_id": owner.run_id, "pid": owner.pid})
+
+
+def _owner(text: str) -> Owner:
+    return Owner(**json.loads(text))
+
+
+def _gpu(text: str) -> Gpu:
+    return Gpu(**json.loads(text))
 
 
 def _gpu_text(gpu: Gpu | None) -> str | None:
@@ -429,4 +494,6 @@ def _price_text(price: Price | None) -> str | None:
 
 def _price(text: str) -> Price:
     per_hour, currency, origin = json.loads(text)
-    return Price(Decimal(per_hour), currency, Origin(origin))
+    if not (amount := Decimal(per_hour)).is_finite():
+        raise ValueError("a price is a number")
+    return Price(amount, currency, Origin(origin))

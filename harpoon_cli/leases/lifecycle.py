@@ -123,6 +123,8 @@ class Lifecycle:
     clock: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     token: Callable[[], str] = lambda: secrets.token_hex(8)
+    _confirmed: set[Reference] = field(default_factory=set, init=False, repr=False)
+    """What the platform has confirmed as over, also where that could not be written down."""
 
     def intend(self, order: Order) -> LeaseRecord:
         """Write down the intent. When this returns it is on the disk, and nothing has been sent."""
@@ -144,18 +146,37 @@ class Lifecycle:
         unanswered row of ours it is that row's lease.
         """
         record = self.ledger.record(Reference(lease.metadata.get("reference", "")))
-        if record is None or record.endpoint != self.endpoint or record.lease_id is not None:
-            request = LeaseRequest(
-                reference=self._reference(),
-                idempotency_key="",
-                pool_id=lease.pool_id or PoolId("unknown"),
-                requirements=Requirements(vram_mb=0, tflops=0.0),
-                ttl_s=0,
-                metadata={},
-            )
-            record = self._intended(request, lease.created_at or self.now())
-        self.ledger.accepted(record.reference, lease, record.intended_at)
+        if record is None or record.endpoint != self.endpoint or not self._takes(record, lease):
+            record = self._row_of_its_own(lease, lease.created_at or self.now())
         return self._seen(record, lease)
+
+    def reopen(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
+        """Open a closed record again whose lease a read has shown to be live after all."""
+        if record.lease_id is None:
+            return self.adopt(lease)
+        self._confirmed.discard(record.reference)
+        self.ledger.reopened(record.reference)
+        return self._seen(record, lease)
+
+    def _takes(self, record: LeaseRecord, lease: Lease) -> bool:
+        """Write down that the lease is the record's; False where that already names another one."""
+        if record.lease_id is None and self.ledger.accepted(record.reference, lease, self.now()):
+            return True
+        known = self.ledger.record(record.reference)
+        return record.lease_id is None and known is not None and known.lease_id == lease.id
+
+    def _row_of_its_own(self, lease: Lease, at: datetime) -> LeaseRecord:
+        request = LeaseRequest(
+            reference=self._reference(),
+            idempotency_key="",
+            pool_id=lease.pool_id or PoolId("unknown"),
+            requirements=Requirements(vram_mb=0, tflops=0.0),
+            ttl_s=0,
+            metadata={},
+        )
+        record = self._intended(request, at)
+        self.ledger.accepted(record.reference, lease, at)
+        return replace(record, lease_id=lease.id)
 
     def _reference(self) -> Reference:
         return Reference(f"hpn-{self.token()}")
@@ -185,14 +206,25 @@ class Lifecycle:
                 clock=self.clock,
             )
         except PlatformError as error:
-            if error.effect is not Effect.UNKNOWN and self.ledger.refused(record.reference, error.message):
+            if error.effect is not Effect.UNKNOWN and self._refused(record, error):
                 raise
             lease = await self._found(record, error)
         try:
-            self.ledger.accepted(record.reference, lease, self.now())
+            taken = self._takes(record, lease)
         except StorageFault:
             # What cannot be written down must not be held.
             await self.settle(replace(record, lease_id=lease.id))
+            raise
+        if not taken:
+            await self._end_extra(record, lease)
+
+    def _refused(self, record: LeaseRecord, error: PlatformError) -> bool:
+        """Close a record that surely has no lease; False where an earlier ask of it was unsure."""
+        try:
+            return self.ledger.refused(record.reference, error.message)
+        except StorageFault:
+            if self._known(record).state is LeaseState.INTENT:
+                self._confirmed.add(record.reference)
             raise
 
     async def _ask_once(self, record: LeaseRecord, left_s: float) -> Lease:
@@ -202,6 +234,20 @@ class Lifecycle:
             if error.effect is Effect.UNKNOWN:
                 self.ledger.unsure(record.reference, error.message)
             raise
+        except asyncio.CancelledError:
+            with suppress(StorageFault):  # the settling that follows says that it may still be billing
+                self.ledger.unsure(record.reference, "the allocate was cut short before its answer came")
+            raise
+
+    async def _end_extra(self, record: LeaseRecord, lease: Lease) -> None:
+        """End a second lease that came of one intent; it has a row of its own, if the disk allows it."""
+        try:
+            extra = self._row_of_its_own(lease, self.now())
+        except StorageFault:
+            # No row has this reference: nothing that is written down can then be about the first lease.
+            unwritten = replace(record.request, reference=self._reference())
+            extra = replace(record, request=unwritten, lease_id=lease.id)
+        await self.settle(extra)
 
     def _may_ask_again(self, error: PlatformError) -> bool:
         if error.effect is Effect.UNKNOWN:
@@ -292,7 +338,8 @@ class Lifecycle:
 
         A lease is over when it reads back as gone. An intent that was never answered is looked for; found, it
         is released; not found, it is over once absence proves something. Takes `release_s` at most; given
-        `within_s` there is a hurry, and only what must be done is done.
+        `within_s` there is a hurry, and only what must be done is done. `StorageFault` where it is over, and
+        that cannot be written down.
         """
         current = self._known(record)
         if current.state in OVER:
@@ -311,7 +358,7 @@ class Lifecycle:
 
     def is_over(self, record: LeaseRecord) -> bool:
         """Is nothing left to give back?"""
-        return self._known(record).state in OVER
+        return record.reference in self._confirmed or self._known(record).state in OVER
 
     def may_still_bill(self, record: LeaseRecord, why: str) -> MayStillBill:
         current = self._known(record)
@@ -334,27 +381,39 @@ class Lifecycle:
         return record if current.lease_id is None and record.lease_id is not None else current
 
     async def _end_unanswered(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
-        lease = await self._find(record)
+        searched = self._can_search
+        try:
+            lease = await self._find(record)
+        except NotOffered:  # whatever it promised, it has no list
+            lease, searched = None, False
         if lease is None:
-            return self._absent(record)
+            return self._absent(record, searched=searched)
+        taken = True
         with suppress(StorageFault):
-            self.ledger.accepted(record.reference, lease, self.now())
+            taken = self._takes(record, lease)
+        if not taken:  # meanwhile another command has found another lease for it: both are to end
+            await self._end_extra(record, lease)
+            return await self._end(self._known(record), hurried=hurried)
+        with suppress(StorageFault):
             self.ledger.seen(record.reference, lease, self.now())
         return await self._end(replace(record, lease_id=lease.id, seen_at=self.now()), hurried=hurried)
 
-    def _absent(self, record: LeaseRecord) -> LeaseRecord:
+    def _absent(self, record: LeaseRecord, *, searched: bool) -> LeaseRecord:
         why = record.trouble or "the allocate was never answered"
-        listed_by_now = self._can_search and self._age_s(record) >= ABSENCE_PROVES_AFTER_S
+        listed_by_now = searched and self._age_s(record) >= ABSENCE_PROVES_AFTER_S
         if not (listed_by_now or self._ended_by_itself(record)):
-            self.ledger.unsure(record.reference, why)
+            with suppress(StorageFault):  # that it may be billing matters more than that the disk is full
+                self.ledger.unsure(record.reference, why)
             raise self.may_still_bill(record, why)
+        self._confirmed.add(record.reference)
         self.ledger.absent(record.reference, self.now())
         return self._known(record)
 
     def _ended_by_itself(self, record: LeaseRecord) -> bool:
         """Has the platform ended, by its own TTL, whatever came of an allocate that was never answered?"""
-        longest_s = record.request.ttl_s + ABSENCE_PROVES_AFTER_S
-        return self.control.features.ttl and self._age_s(record) >= longest_s
+        # Compared, not added: an absurd whole number fits into no float.
+        overtime_s = self._age_s(record) - ABSENCE_PROVES_AFTER_S
+        return self.control.features.ttl and overtime_s >= record.request.ttl_s
 
     async def _end(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
         with suppress(StorageFault):  # as above: first the platform, then the ledger
@@ -364,6 +423,7 @@ class Lifecycle:
             with suppress(PlatformError, StorageFault):
                 record, _ = await self._look(record)
         await self._until_gone(record)
+        self._confirmed.add(record.reference)
         self.ledger.released(record.reference, self.now())
         return self._known(record)
 

@@ -11,6 +11,9 @@ from harpoon_cli.domain import LeaseRecord, LeaseState, Reference
 from harpoon_cli.errors import HarpoonError, MayStillBill
 from harpoon_cli.leases.lifecycle import Lifecycle, finishing
 
+CLOCK_TOLERANCE = timedelta(seconds=30)
+"""A lease still in use is past its end only this much later: the platform's clock and ours differ."""
+
 AT_ONCE = 8
 """How many leases are given back at the same time."""
 
@@ -26,16 +29,21 @@ class Swept:
 def overdue(
     records: Iterable[LeaseRecord], now: datetime, abandoned: Callable[[Reference], bool]
 ) -> tuple[LeaseRecord, ...]:
-    """Those that nobody uses any more. A lease that was kept on purpose is overdue only past its end."""
+    """Those that nobody uses any more: a lease that is kept, or whose holder lives, only past its end."""
     return tuple(one for one in records if _past_end(one, now) or _left_behind(one, abandoned))
 
 
 def _past_end(record: LeaseRecord, now: datetime) -> bool:
-    """By the platform's word, or by what was asked for where it names no end and may know none."""
+    """Past the platform's word, by its clock, and past what was asked for, by ours; where only one is known,
+    past that. An end that no calendar holds is none.
+    """
     ttl_s = record.request.ttl_s
-    asked_for = record.intended_at + timedelta(seconds=ttl_s) if ttl_s else None
-    ends_at = record.expires_at or asked_for
-    return ends_at is not None and now >= ends_at
+    try:
+        asked_for = record.intended_at + timedelta(seconds=ttl_s) if ttl_s else None
+        ends = [end + CLOCK_TOLERANCE for end in (record.expires_at, asked_for) if end is not None]
+    except OverflowError:
+        return False
+    return bool(ends) and now >= max(ends)
 
 
 def _left_behind(record: LeaseRecord, abandoned: Callable[[Reference], bool]) -> bool:

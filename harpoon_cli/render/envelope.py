@@ -27,6 +27,9 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 _LARGEST_EXPONENT = 50
 """Decimals beyond ten to this power are written with an exponent: written out, one could fill the memory."""
 
+_SMALLEST_PLACE = -15
+"""Digits beyond this power of ten are left out: a quotient has dozens, and no bill has."""
+
 
 def schema_name(command: str) -> str:
     """The name and version of a command's envelope: "harpoon/config-show/v1"."""
@@ -99,6 +102,8 @@ def plain(value: object) -> Json:
 def _decimal(value: Decimal) -> str:
     if not value.is_finite() or abs(value.adjusted()) > _LARGEST_EXPONENT:
         return str(value)
+    if value.as_tuple().exponent < _SMALLEST_PLACE:  # type: ignore[operator]  # finite: the exponent is a number
+        value = round(value, -_SMALLEST_PLACE)
     return f"{value:f}"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from threading import RLock
 from typing import TextIO
 
-from harpoon_cli.errors import Exit, StorageFault
+from harpoon_cli.errors import Exit, HarpoonError, MayStillBill, StorageFault
 from harpoon_cli.render import formats, words
 from harpoon_cli.render.envelope import exit_of
 from harpoon_cli.render.lines import error_lines, receipt_lines, sentence
@@ -70,6 +70,12 @@ class Screen:
         self._held_back: list[str] = []
         self._said: list[str] = []
         self._rows_painted: int | None = None
+
+    def stop_answering(self) -> None:
+        """From a signal handler: no piece of an answer is written any more; one under way is broken off."""
+        self._out.stopped = True
+        if self._out.writing:
+            raise ReaderGone("a signal says to stop")
 
     def _fitting_format(self) -> str:
         return "table" if self.terminal.out.is_tty else "tsv"
@@ -197,16 +203,18 @@ class Screen:
         cannot be written a status of 0 becomes 1: quietly where nobody reads any more, else with a sentence.
         """
         status, faults = exit_of(outcome), list(outcome.errors)
+        self._out.stopped = False
         untold, outcome = outcome.notes, replace(outcome, notes=[*self._said, *outcome.notes])
         try:
             self.answer_end()
             self._rest()
             self._out.write(self._last_words(outcome, command, endpoint))
-        except ReaderGone:
+        except (ReaderGone, StorageFault) as fault:
             status = status or Exit.FAILED
-        except StorageFault as fault:
-            status = status or fault.exit
-            faults.append(fault)
+            faults += [fault] if isinstance(fault, StorageFault) else []
+            if untold_lease := _kept_lease(outcome):
+                status = Exit.MAY_STILL_BILL
+                faults.append(untold_lease)
         if self.format != "json" and not self.quiet:
             self._show_aside(replace(outcome, notes=untold))
         self._say_all(error_lines(faults, self.terminal.err))
@@ -270,3 +278,14 @@ class Screen:
         body = "".join(f"{_CLEAR_LINE}{line}\n" for line in lines)
         self._rows_painted = len(lines)
         self._out.write(f"{_LINE_WRAP_OFF}\r{start}{body}{_CLEAR_BELOW}{_LINE_WRAP_ON}")
+
+
+def _kept_lease(outcome: Outcome) -> HarpoonError | None:
+    """What must be told in another way where the result that names a kept lease could not be written."""
+    receipt = outcome.receipt
+    if receipt is None or not receipt.kept or receipt.lease_id is None:
+        return None
+    return MayStillBill(
+        f"lease {receipt.lease_id} is kept, and the result that names it could not be written",
+        hint=f"harpoon release {receipt.lease_id}",
+    )

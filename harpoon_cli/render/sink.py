@@ -24,17 +24,29 @@ class Sink:
         self._stream = stream
         self._name = name
         self._silent = False
+        self.writing = False
+        self.stopped = False
 
     def write(self, text: str) -> None:
-        """Write and flush. `ReaderGone` where the reader left, `StorageFault` for any other failure."""
+        """Write and flush. `ReaderGone` where the reader left, `StorageFault` for any other failure.
+
+        A reader that does not read keeps this waiting. While `writing` is true a signal handler may raise
+        `ReaderGone` to end that; one that sets `stopped` makes sure that no write begins after it.
+        """
         if self._silent or not text:
             return
         if self._stream is None:
             self._silent = True
             raise StorageFault(f"cannot write to {self._name}: it is closed")
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            self.writing = True
+            if not self.stopped:
+                self._stream.write(text)
+                self._stream.flush()
+                return
+        except ReaderGone:
+            self._silence()
+            raise
         except BrokenPipeError as gone:
             self._silence()
             raise ReaderGone(self._name) from gone
@@ -42,6 +54,9 @@ class Sink:
             self._silence()
             reason = fault.strerror if isinstance(fault, OSError) else "it is closed"
             raise StorageFault(f"cannot write to {self._name}: {reason}") from fault
+        finally:
+            self.writing = False
+        raise ReaderGone(f"{self._name}: a signal said to stop")
 
     def _silence(self) -> None:
         """Point the stream at nothing: Python tries again at exit, and failing twice changes the status."""

@@ -20,7 +20,7 @@ from harpoon_cli.sandbox.contract import Contract, Operation, Route, built_in_co
 from harpoon_cli.sandbox.platform import Document, Order, Refusal, SandboxPlatform
 from harpoon_cli.sandbox.schema import Violation
 
-BODY_CAP_BYTES = 1024 * 1024
+BODY_CAP_BYTES = 8 * 1024 * 1024
 DEFAULT_TTL_S = 900
 DEFAULT_PAGE = 50
 VIOLATIONS_SHOWN = 20

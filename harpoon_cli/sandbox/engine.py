@@ -26,6 +26,7 @@ from harpoon_cli.client.service import DataPlane
 from harpoon_cli.client.transport import Endpoint, Transport
 from harpoon_cli.errors import HarpoonError, PlatformError, StorageFault
 from harpoon_cli.sandbox.engine_state import IDLE_S, EngineFiles, EngineOrder, EngineState, read_state
+from harpoon_cli.sandbox.keys import environment_for_children
 from harpoon_cli.sandbox.locks import is_locked, try_lock
 from harpoon_cli.sandbox.models import PulledModel
 
@@ -143,12 +144,7 @@ async def _answers(transport: Transport) -> bool:
 
 def _spawn(files: EngineFiles, order: EngineOrder) -> subprocess.Popen[bytes]:
     # Spinning waits make two threads on two cores twenty times slower than passive ones.
-    environment = {
-        # Our own settings hold keys that are none of its business.
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("HOSTED_AI_", "HARPOON_"))
-    } | {"OMP_WAIT_POLICY": "passive"}
+    environment = environment_for_children() | {"OMP_WAIT_POLICY": "passive"}
     try:
         log = os.open(files.log, os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_WRONLY, 0o600)
         try:

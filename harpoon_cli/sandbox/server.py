@@ -33,7 +33,7 @@ class Limits:
     write_s: float = 30.0
     linger_s: float = 2.0
     head_bytes: int = 32 * 1024
-    body_bytes: int = 1024 * 1024
+    body_bytes: int = 8 * 1024 * 1024
 
 
 _Connected: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -12,7 +12,7 @@ from harpoon_cli.settings import keys
 from harpoon_cli.settings.keys import Key
 from harpoon_cli.settings.model import NAME_PATTERN, WIRE_NAME_PATTERN, Settings
 from harpoon_cli.settings.origins import DEFAULT, OF_DIRECTORY, Kind, Layer, SourceName
-from harpoon_cli.settings.reference import toml_value
+from harpoon_cli.settings.reference import toml_value, without_password
 
 _LONGEST_SHOWN = 60
 
@@ -154,5 +154,5 @@ def shown(key: Key, value: object) -> str:
     if isinstance(value, dict):
         return "a table"
     text = repr(value) if isinstance(value, str) else str(value)
-    text = re.sub(r"//[^/\s]*@", "//***@", text.lower() if isinstance(value, bool) else text)
+    text = without_password(text.lower() if isinstance(value, bool) else text)
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."

@@ -48,7 +48,8 @@ class SandboxEndpoint:
 class LiveEndpoint:
     """A real platform. The URLs are normalised: no slash at the end, host in lower case.
 
-    key is None exactly where auth is "none". readable_on_the_way lists the URLs that are plain http beyond
+    key is None exactly where auth is "none". url_origin is where base_url came from, or inference_url where
+    only that came with the working directory. readable_on_the_way lists the URLs that are plain http beyond
     loopback; `doctor` and -v name them.
     """
 
@@ -62,7 +63,7 @@ class LiveEndpoint:
 
     @property
     def from_directory(self) -> bool:
-        """Whether the URL came with the working directory, and so perhaps from somebody else."""
+        """Whether one of the URLs came with the working directory, and so perhaps from somebody else."""
         return self.url_origin.kind in OF_DIRECTORY
 
 
@@ -90,7 +91,7 @@ def endpoint(loaded: Loaded, *, environ: Mapping[str, str] = os.environ) -> Endp
         inference_url=second,
         auth=platform.auth,
         key=found.secret if found else None,
-        url_origin=loaded.origins[setting],
+        url_origin=_url_origin(loaded, setting),
         key_origin=found.origin if found else None,
         readable_on_the_way=tuple(dict.fromkeys(url for url in (first, second) if is_readable(url))),
     )
@@ -110,6 +111,12 @@ def _url_setting(loaded: Loaded) -> str | None:
         f"platform.inference_url is set ({source}), but not where leases come from",
         hint='set HOSTED_AI_BASE_URL too, or platform.control = "static" where nothing is leased',
     )
+
+
+def _url_origin(loaded: Loaded, setting: str) -> SourceName:
+    """Where the URL came from; of two, the one that came with the working directory."""
+    origins = [loaded.origins[setting], loaded.origins["platform.inference_url"]]
+    return next((origin for origin in origins if origin.kind in OF_DIRECTORY), origins[0])
 
 
 def _without_url(loaded: Loaded, place: KeyPlace | None) -> SandboxEndpoint:

@@ -111,9 +111,8 @@ def _documents(
     config: Path | None, environ: Mapping[str, str], cwd: Path, faults: list[HarpoonError]
 ) -> tuple[Document, ...]:
     """The configuration files that count, strongest first."""
-    by_variable = environ.get("HARPOON_CONFIG", "").strip()
-    if config is not None or by_variable:
-        named = cwd / expanded(str(config or by_variable), environ)
+    named = _named(config, environ, cwd)
+    if named is not None:
         return (_named_document(named, environ, cwd, faults),)
     places = [(project_file(cwd, environ), Kind.PROJECT), (user_file(environ), Kind.USER)]
     return tuple(
@@ -123,22 +122,52 @@ def _documents(
     )
 
 
+def named_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """The file that `config` (--config) or HARPOON_CONFIG means, there or not; None where neither is given.
+
+    In a directory it is the configuration file there, or config.toml. `ConfigurationFault` where there are
+    two.
+    """
+    named = _named(config, environ, cwd)
+    if named is None or not named.is_dir():
+        return named
+    inside = _inside(named)
+    if len(inside) > 1:
+        raise _not_one(named, inside)
+    return inside[0] if inside else named / USER_FILE
+
+
+def _named(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    by_variable = environ.get("HARPOON_CONFIG", "").strip()
+    if config is None and not by_variable:
+        return None
+    return cwd / expanded(str(config or by_variable), environ)
+
+
+def _inside(directory: Path) -> list[Path]:
+    return [directory / name for name in (USER_FILE, PROJECT_FILE) if os.path.lexists(directory / name)]
+
+
+def _not_one(directory: Path, inside: Sequence[Path]) -> ConfigurationFault:
+    found = "both" if inside else "neither"
+    return ConfigurationFault(
+        f"the configuration directory {directory} holds {found} {USER_FILE} {'and' if inside else 'nor'} "
+        f"{PROJECT_FILE}",
+        hint="one of the two is read, and the key from a file api_key beside it",
+    )
+
+
 def _named_document(
     path: Path, environ: Mapping[str, str], cwd: Path, faults: list[HarpoonError]
 ) -> Document:
     """The file at `path`, or the one in the directory at `path` together with the key beside it."""
     if not path.is_dir():
         return read_document(path, Kind.NAMED, environ=environ, cwd=cwd, faults=faults)
-    inside = [path / name for name in (USER_FILE, PROJECT_FILE) if os.path.lexists(path / name)]
+    inside = _inside(path)
     key_file = path / KEY_FILE
     has_key = os.path.lexists(key_file)
     if len(inside) > 1 or not (inside or has_key):
-        found = "both" if inside else "neither"
-        raise ConfigurationFault(
-            f"the configuration directory {path} holds {found} {USER_FILE} {'and' if inside else 'nor'} "
-            f"{PROJECT_FILE}",
-            hint="one of the two is read, and the key from a file api_key beside it",
-        )
+        raise _not_one(path, inside)
     if inside:
         document = read_document(inside[0], Kind.NAMED, environ=environ, cwd=cwd, faults=faults)
     else:

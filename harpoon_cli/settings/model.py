@@ -112,7 +112,9 @@ class Paths(_Table):
     allocate: UrlPath = Field(
         default="/v1/allocate", description="leases: POST here, GET and DELETE below it"
     )
-    inference: UrlPath = Field(default="/v1/inference", description="prompts")
+    inference: UrlPath | None = Field(
+        default=None, description="prompts; unset, where the dialect has them", examples=["/v1/inference"]
+    )
     pools: UrlPath = Field(default="/v1/pools", description="the list of pools")
     health: UrlPath = Field(default="/health", description="the platform's own word for its state")
 
@@ -166,11 +168,13 @@ class Platform(_Table):
         examples=["gpu-pool-1"],
     )
     auth: Literal["bearer", "x-api-key", "none"] = Field(default="bearer", description="how the key is sent")
-    control: Literal["seed_v1", "static"] = Field(
+    control: Name = Field(
         default="seed_v1",
         description="how leases are asked for; static: the endpoint is already there, no leases",
     )
-    inference: Literal["seed_v1", "openai"] = Field(default="seed_v1", description="how prompts are sent")
+    inference: Name = Field(
+        default="seed_v1", description="how prompts are sent; openai: as to any OpenAI-compatible server"
+    )
     inference_url: Url | None = Field(
         default=None,
         description="where prompts go, where that is another server than base_url",
@@ -266,9 +270,7 @@ class Routing(_Table):
 class Output(_Table):
     """How results are printed."""
 
-    format: Literal["auto", "table", "json", "tsv", "ids"] = Field(
-        default="auto", description="auto: a table on a terminal, tsv in a pipe"
-    )
+    format: Name = Field(default="auto", description="auto: a table on a terminal, tsv in a pipe")
     color: Literal["auto", "always", "never"] = Field(
         default="auto", description="auto: on a terminal, unless NO_COLOR is set"
     )

@@ -6,6 +6,7 @@ All of it is made from the model, so that no default is written twice.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -71,6 +72,11 @@ def toml_value(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return json.dumps(str(value), ensure_ascii=False)
+
+
+def without_password(text: str) -> str:
+    """The text with what stands between // and @ in a URL masked: a proxy's may hold a password."""
+    return re.sub(r"//\S*@", "//***@", text)
 
 
 def _tables() -> Iterator[str]:

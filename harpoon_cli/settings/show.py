@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from harpoon_cli.settings import keys
 from harpoon_cli.settings.keys import Key
 from harpoon_cli.settings.load import Loaded
 from harpoon_cli.settings.origins import DEFAULT, SourceName
-from harpoon_cli.settings.reference import toml_value
+from harpoon_cli.settings.reference import toml_value, without_password
 
 MB_PER_GB = 1024
 
@@ -31,7 +31,7 @@ class Row:
 def rows(loaded: Loaded) -> tuple[Row, ...]:
     """Every setting that has a value or could have one, in the order of the example file."""
     return tuple(
-        Row(keys.dotted(key), _printable(key, value), loaded.origins.get(keys.dotted(key), DEFAULT))
+        Row(keys.dotted(key), masked(key, value), loaded.origins.get(keys.dotted(key), DEFAULT))
         for key, value in _flat(loaded.settings, ())
     )
 
@@ -45,16 +45,18 @@ def _flat(table: BaseModel | Mapping[str, object], prefix: Key) -> Iterator[tupl
             yield key, value
 
 
-def _printable(key: Key, value: object) -> str:
+def masked(key: Key, value: object) -> str:
+    """A setting's value as TOML writes it, without secrets; `value` may be raw, as a file has it."""
     if value is None:
         return "unset"
     if key == keys.KEY_PLACES[0]:
         return "***"
-    if key == ("platform", "api_key_command") and isinstance(value, tuple):
+    if key == ("platform", "api_key_command"):
         # Its arguments may hold a secret: only the program is shown.
-        return toml_value(value if len(value) == 1 else (value[0], "***"))
-    # A proxy's URL may hold a password.
-    return re.sub(r"//[^/\s]*@", "//***@", toml_value(value))
+        words = shlex.split(value) if isinstance(value, str) else value
+        program, *arguments = words if isinstance(words, list | tuple) else ("***",)
+        return toml_value((program, "***") if arguments else (program,))
+    return without_password(toml_value(value))
 
 
 def model_entries(loaded: Loaded) -> dict[str, ModelEntry]:

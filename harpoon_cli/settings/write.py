@@ -33,11 +33,15 @@ from harpoon_cli.settings.load import check_document
 from harpoon_cli.settings.origins import Kind
 from harpoon_cli.settings.paths import make_private
 from harpoon_cli.settings.reference import starter, toml_value
+from harpoon_cli.settings.show import masked
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written. value is as TOML has it; backup is the old file where comments could not be kept."""
+    """What was written. value is as TOML has it, secrets masked.
+
+    backup is the old file, where its comments could not be kept.
+    """
 
     path: Path
     key: str
@@ -61,7 +65,7 @@ def init(path: Path) -> Path:
 def set_value(
     path: Path, key: str, value: str, *, kind: Kind, environ: Mapping[str, str], cwd: Path
 ) -> Written:
-    """Set one setting in the user file (Kind.USER) or the project file (Kind.PROJECT), making it if need be.
+    """Set one setting in the file at `path`, of the user, the project or named by the user; made if need be.
 
     key is dotted, perhaps below profiles.NAME; value is TOML, or plain text where text is wanted. Comments
     are kept where one line can be changed; else the file is written anew, the old one beside it as .bak.
@@ -84,7 +88,7 @@ def set_value(
 def _settable(key: str) -> Key:
     """The parts of a key that may be set; the settings of a profile are those of the file."""
     parts = keys.undotted(key) or (key,)
-    inner = parts[2:] if parts[0] == "profiles" and len(parts) > 2 else parts
+    inner = _of_file(parts)
     if inner == keys.KEY_PLACES[0]:
         raise ConfigurationFault("harpoon writes no keys into files", hint=KEY_HINT)
     if keys.is_table(inner):
@@ -96,6 +100,11 @@ def _settable(key: str) -> Key:
     return parts
 
 
+def _of_file(parts: Key) -> Key:
+    """The key without the profile that it stands in."""
+    return parts[2:] if parts[0] == "profiles" and len(parts) > 2 else parts
+
+
 def _first_of(table: Key) -> str:
     pattern = keys.pattern_of(table)
     first = next(known for known in keys.entries() if known[: len(pattern)] == pattern)
@@ -103,15 +112,15 @@ def _first_of(table: Key) -> str:
 
 
 def _mode(path: Path, kind: Kind) -> int:
-    """The user's file is his alone; a project's is shared, and keeps the permissions it has."""
-    if kind is Kind.USER:
-        return 0o600
-    return stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    """The user's file is his alone; a project's and a named one may be shared, and keep what they have."""
+    if kind is not Kind.USER and path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    return 0o644 if kind is Kind.PROJECT else 0o600
 
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """A file's new text, and the value in it as TOML."""
+    """A file's new text, and the value in it as TOML, secrets masked."""
 
     text: str
     value: str
@@ -154,12 +163,13 @@ class _Change:
             table = inner if isinstance(inner, dict) else {}
         table[self.parts[-1]] = value
         literal = toml_value(value)
+        shown = masked(_of_file(self.parts), value)
         edited = edit_line(self.old, self.parts, literal)
         if _means(edited, wanted):
-            return _New(edited, literal, comments_kept=True)
+            return _New(edited, shown, comments_kept=True)
         import tomli_w  # only where a line cannot be changed
 
-        return _New(tomli_w.dumps(wanted), literal, comments_kept=False)
+        return _New(tomli_w.dumps(wanted), shown, comments_kept=False)
 
 
 def _means(text: str, wanted: Mapping[str, object]) -> bool:

@@ -97,9 +97,17 @@ def test_doctor_finds_a_good_platform_good(live: Operator) -> None:
     findings = {one["check"]: one for one in live("doctor", "-o", "json").data["findings"]}
     assert list(findings) == [
         "configuration", "endpoint", "key", "retries", "files", "leases",
-        "dns", "health", "pools", "model", "connection", "reuse", "clock",
+        "dns", "health", "pools", "model", "served", "connection", "reuse", "clock",
     ]  # fmt: skip
-    assert {one["verdict"] for one in findings.values()} == {"ok"}
+    assert [name for name, one in findings.items() if one["verdict"] != "ok"] == ["served"]
+    assert findings["served"]["verdict"] == "skipped"
+
+
+def test_doctor_doubts_a_platform_that_has_nothing_of_what_is_asked(live: Operator) -> None:
+    live.environ["HOSTED_AI_BASE_URL"] += "/elsewhere"
+    findings = {one["check"]: one for one in live("doctor", "-o", "json").data["findings"]}
+    assert findings["platform"]["verdict"] == "warning"
+    assert "platform.base_url" in findings["platform"]["fix"]
 
 
 def test_doctor_names_open_leases_and_a_wrong_key(live: Operator) -> None:
@@ -173,3 +181,71 @@ def test_watching_without_a_terminal_prints_json_lines_until_a_signal(live: Oper
         _, err = ran.communicate(timeout=20)
     assert [one["data"]["pools"][0]["pool"]["id"] for one in snapshots] == ["pool"] * 3
     assert (ran.returncode, err) == (130, "error: stopped by SIGINT; nothing of this command is held\n")
+
+
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_the_file_that_is_named_is_the_one_that_is_set(harpoon: Operator, by_variable: bool) -> None:
+    named = harpoon.cwd / "named"
+    named.mkdir()
+    if by_variable:
+        harpoon.environ["HARPOON_CONFIG"] = "named"
+    options = () if by_variable else ("--config", "named")
+    assert harpoon("config", "init", *options).status == 0
+    ran = harpoon("config", "set", "lease.ttl_s", "30m", *options, "-o", "json")
+    assert ran.data["path"] == str(named / "config.toml")
+    dry = harpoon("allocate", "-m", "gemma-2b", "--dry-run", *options, "-o", "json")
+    assert dry.data["ttl_s"] == 1800
+    assert not harpoon.config_file.exists()
+
+
+def test_a_password_that_is_set_is_not_echoed(harpoon: Operator) -> None:
+    ran = harpoon("config", "set", "http.proxy", "http://u:hunter2@proxy.corp:3128")
+    assert (ran.status, "***@proxy.corp" in ran.out) == (0, True)
+    assert "hunter2" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ('[platform]\ncontrol = "seed_v9"', "there is no control plane 'seed_v9'"),
+        ('[platform]\ninference = "smoke"', "there is no data plane 'smoke'"),
+        ('[output]\nformat = "yaml"', "there is no output format 'yaml'"),
+    ],
+)
+@pytest.mark.parametrize("configured", [False, True])
+def test_validate_finds_names_that_nothing_answers_to(
+    harpoon: Operator, setting: str, message: str, configured: bool
+) -> None:
+    if configured:
+        harpoon.environ |= {"HOSTED_AI_BASE_URL": "https://api.hosted.ai", "HOSTED_AI_API_KEY": KEY}
+    harpoon.configure(setting + "\n")
+    ran = harpoon("config", "validate")
+    assert (ran.status, message in ran.err) == (3, True)
+
+
+def test_validate_finds_a_certificate_that_cannot_be_used(harpoon: Operator) -> None:
+    harpoon.environ |= {"HOSTED_AI_BASE_URL": "https://api.hosted.ai", "HOSTED_AI_API_KEY": KEY}
+    harpoon.configure('[http]\nca_bundle = "config.toml"\n')
+    ran = harpoon("config", "validate")
+    assert (ran.status, "http.ca_bundle" in ran.err) == (3, True)
+
+
+def test_a_served_sandbox_prints_lines_that_a_shell_can_run(harpoon: Operator) -> None:
+    home = harpoon.home / "it's a $(home)"
+    home.mkdir()
+    command = [sys.executable, "-m", "harpoon_cli", "sandbox", "serve"]
+    server = subprocess.Popen(
+        command,
+        env=os.environ | {"HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with server:
+        assert server.stdout is not None
+        lines = server.stdout.readline() + server.stdout.readline()
+        server.send_signal(signal.SIGTERM)
+    script = f'{lines}printf %s "$HOSTED_AI_API_KEY"'
+    told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    [key_file] = [one for one in (home / ".local/state/harpoon/sandbox").iterdir() if "key" in one.name]
+    assert told.stdout == key_file.read_text().strip() != ""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 
 import pytest
 
 from tests.cli.rig import SANDBOX_NOTE, Operator
+from tests.sandbox.harness import KEY
 
 
 def test_infer_answers_releases_and_prints_a_receipt(live: Operator) -> None:
@@ -134,6 +137,33 @@ def test_releasing_what_is_not_there_is_status_five(live: Operator) -> None:
     assert ran.err == "error: the platform knows no lease alloc-none\nhint: harpoon leases\n"
 
 
+def test_another_key_at_the_same_url_is_another_account(live: Operator) -> None:
+    """Not found with one team's key must not close the other team's row."""
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    ours = live.environ["HOSTED_AI_API_KEY"]
+    live.environ["HOSTED_AI_API_KEY"] = "the-key-of-another-team"
+    ran = live("release", "--all", "-o", "json")
+    assert ran.data == {"released": []}
+    assert any(live.environ["HOSTED_AI_BASE_URL"] in note for note in ran.json["notes"])
+    live.environ["HOSTED_AI_API_KEY"] = ours
+    assert live("release", "--all", "-q").out == f"{lease}\n"
+
+
+def test_the_ledger_speaks_where_the_platform_cannot_be_asked(live: Operator) -> None:
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    live.environ["HOSTED_AI_API_KEY"] = "wrong"
+    assert live("leases", "-o", "json").data["leases"] == []
+    live.environ["HOSTED_AI_API_KEY"] = KEY
+    live.environ["HARPOON_PLATFORM__PATHS__ALLOCATE"] = "/openapi.json"
+    ran = live("leases", "-o", "json")
+    assert [row["lease_id"] for row in ran.data["leases"]] == [lease]
+    assert (ran.status, len(ran.json["errors"])) == (1, 1)
+
+
+def test_an_empty_run_id_is_refused(live: Operator) -> None:
+    assert live("release", "--run", "").status == 2
+
+
 def test_releasing_nothing_at_all_is_well(live: Operator) -> None:
     ran = live("release", "--all", "-o", "json")
     assert (ran.status, ran.data) == (0, {"released": []})
@@ -204,3 +234,94 @@ def test_an_envelope_is_one_json_document(live: Operator) -> None:
     ]  # fmt: skip
     assert (document["schema"], document["status"], document["exit"]) == ("harpoon/pools/v1", "ok", 0)
     assert document["endpoint"] == live.environ["HOSTED_AI_BASE_URL"]
+
+
+def test_a_held_lease_is_asked_for_the_model_it_was_leased_for(live: Operator) -> None:
+    lease = live("allocate", "-m", "qwen-30b", "-q").out.strip()
+    assert live("infer", "Hi", "--lease", lease, "-o", "json").data["model"] == "qwen-30b"
+
+
+@pytest.mark.parametrize("flag", [["--max-cost", "0.01"], ["--keep"], ["--ttl", "5m"], ["--pool", "pool"]])
+def test_an_option_about_a_new_lease_is_refused_where_there_is_none(live: Operator, flag: list[str]) -> None:
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    ran = live("infer", "Hi", "--lease", lease, *flag)
+    assert (ran.status, ran.err.splitlines()[0]) == (
+        2,
+        f"error: {flag[0]} would do nothing: the lease is held already",
+    )
+
+
+def test_the_parts_of_an_explanation_add_up(live: Operator) -> None:
+    ran = live("infer", "Prove it step by step, why so?", "--explain")
+    told = re.findall(r"^note: ([+-][0-9.]+) (\w+)", ran.err, re.MULTILINE)
+    parts = {name: float(amount) for amount, name in told}
+    score = parts.pop("score")
+    assert sum(parts.values()) == pytest.approx(score, abs=0.01)
+    assert "intercept" in parts
+
+
+def _written(live: Operator, change: str) -> None:
+    """Change the ledger behind harpoon's back."""
+    with sqlite3.connect(live.home / ".local/state/harpoon/ledger.db") as other:
+        other.execute(change)
+    other.close()
+
+
+def _forgotten(live: Operator) -> None:
+    for file in (live.home / ".local/state/harpoon").glob("ledger.db*"):
+        file.unlink()
+
+
+def test_a_lease_that_the_platform_shows_after_its_release_is_released_again(live: Operator) -> None:
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    _written(live, "UPDATE leases SET state = 'released', released_at = accepted_at")
+    assert live("leases", "--ours", "-q").out == ""
+    assert live("release", lease, "-q").out == f"{lease}\n"
+    assert live("release", lease).status == 5
+    assert live("leases", "-q").out == ""
+
+
+def test_a_lease_whose_ask_was_closed_as_refused_is_released_by_its_reference(live: Operator) -> None:
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    [row] = live("leases", "-o", "json").data["leases"]
+    _written(live, "UPDATE leases SET state = 'refused', lease_id = NULL")
+    assert live("release", row["reference"], "-q").out == f"{lease}\n"
+    assert live("leases", "-q").out == ""
+
+
+def test_somebody_else_s_lease_is_released_only_with_a_word(
+    live: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    _forgotten(live)
+    live.environ["HARPOON_RUN_ID"] = "4711"
+    ours = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    refused = live("release", mine, ours, "-o", "json")
+    assert [one["lease_id"] for one in refused.data["released"]] == [ours]
+    assert refused.status == 2
+    told = live("release", mine)
+    assert told.status == 2
+    assert f"error: lease {mine} belongs to " in told.err
+    assert f"hint: if it is to end all the same: harpoon release --theirs {mine}\n" in told.err
+    assert live("release", "--theirs", mine).status == 0
+    assert live("leases", "-q").out == ""
+
+
+def test_a_lease_of_ours_from_another_ci_run_is_ours(live: Operator) -> None:
+    live.environ["HARPOON_RUN_ID"] = "4711"
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    _forgotten(live)
+    live.environ["HARPOON_RUN_ID"] = "4712"
+    assert live("release", lease).status == 0
+
+
+def test_one_broken_row_does_not_keep_the_others_and_is_told(live: Operator) -> None:
+    broken = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    lease = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    _written(live, f"UPDATE leases SET request = '{{' WHERE lease_id = '{broken}'")
+    ran = live("release", "--all", "-o", "json")
+    assert [one["lease_id"] for one in ran.data["released"]] == [lease]
+    assert ran.status == 1
+    assert "not whole" in ran.json["errors"][0]["message"]
+    assert any("not whole" in note for note in live("leases", "-o", "json").json["notes"])

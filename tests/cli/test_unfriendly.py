@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from fcntl import ioctl
+from fcntl import F_SETPIPE_SZ, fcntl, ioctl
 from pathlib import Path
 from termios import FIONREAD
 from typing import IO
@@ -41,9 +41,14 @@ HARPOON = [sys.executable, "-m", "harpoon_cli"]
         (["allocate", "--vram", "lots"], 2, "Invalid value for '--vram': 'lots' is not an amount of memory; write 20GB or 20480 (MB)"),
         (["allocate", "-m", "qwen-32b", "--pool", "gpu-pool-1"], 6, "pool gpu-pool-1 cannot hold qwen-32b (32768 MB and 40 TFLOPS): VRAM: needs 32768 MB, a card has 24576"),
         (["allocate", "-m", "gemma-2b", "--ttl", "-5m"], 2, None),
+        (["allocate", "-m", "gemma-2b", "--ttl", "99999999999d"], 2, "Invalid value for '--ttl': a duration is longer than nothing and at most 30 days"),
+        (["allocate", "-m", "gemma-2b", "--ttl", "0.4"], 2, "Invalid value for '--ttl': leases are counted in whole seconds"),
+        (["allocate", "--vram", "1GB", "--tflops", "nan"], 2, "Invalid value for '--tflops': 'nan' is not a usable number"),
+        (["infer", "Hi", "--temperature", "nan"], 2, "Invalid value for '--temperature': 'nan' is not a usable number"),
+        (["infer", "Hi", "--temperature", "3"], 2, "Invalid value for '--temperature': a temperature is a number from 0 to 2"),
         (["release"], 2, "say what to release"),
         (["release", "--all", "--overdue"], 2, "say what to release"),
-        (["pools", "-o", "yaml"], 2, "--output must be one of auto, table, json, tsv, ids, not 'yaml'"),
+        (["pools", "-o", "yaml"], 2, "there is no output format 'yaml'"),
         (["polls"], 2, "No such command 'polls'. Did you mean 'pools'?"),
         (["pools", "--no-such-option"], 2, "No such option: --no-such-option (Possible options: --no-color)"),
         (["pools", "--live"], 3, None),
@@ -240,3 +245,57 @@ def test_standard_input_that_is_closed_or_empty_is_said(tmp_path: Path) -> None:
         line = f"{' '.join(HARPOON)} infer - {stdin}"
         done = subprocess.run(["bash", "-c", line], env=environment(tmp_path), capture_output=True, text=True)
         assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {message}")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "line", [["allocate", "-q", "-m", "gemma-2b"], ["infer", "Hi", "--keep", "-o", "json"]], ids=" ".join
+)
+def test_a_kept_lease_whose_id_could_not_be_written_is_told_on_stderr(
+    tmp_path: Path, line: list[str]
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*HARPOON, *line], stdout=full, stderr=subprocess.PIPE, env=environment(tmp_path), text=True
+        )
+    left = subprocess.run(
+        [*HARPOON, "leases", "-q"], env=environment(tmp_path), capture_output=True, text=True
+    )
+    assert done.returncode == 9
+    assert done.stderr.splitlines()[-1] == f"hint: harpoon release {left.stdout.strip()}"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("line", [["--version"], ["--help"], ["pools", "--help"]], ids=" ".join)
+def test_help_on_a_full_disk_is_a_sentence(tmp_path: Path, line: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*HARPOON, *line], stdout=full, stderr=subprocess.PIPE, env=environment(tmp_path), text=True
+        )
+    assert (done.returncode, done.stderr) == (1, "error: [Errno 28] No space left on device\n")
+
+
+def test_a_working_directory_that_is_gone_is_said(tmp_path: Path) -> None:
+    line = f"mkdir gone && cd gone && rmdir ../gone && {' '.join(HARPOON)} pools"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr.splitlines()[0]) == (3, "error: the working directory is gone")
+
+
+def test_a_reader_that_does_not_read_keeps_no_signal_from_the_release(tmp_path: Path) -> None:
+    """The pipe is full, so the first write of the answer blocks; TERM must end it and free the lease."""
+    read, write = os.pipe()
+    fcntl(write, F_SETPIPE_SZ, 4096)
+    os.write(write, b"x" * 4096)
+    with subprocess.Popen(
+        [*HARPOON, "infer", "Why?", "-v"], stdout=write, stderr=subprocess.PIPE, env=environment(tmp_path)
+    ) as blocked:
+        assert blocked.stderr is not None
+        while b"ready" not in blocked.stderr.readline():
+            pass
+        blocked.send_signal(signal.SIGTERM)
+        _, err = blocked.communicate(timeout=20)
+    os.close(read)
+    assert blocked.returncode == 143
+    assert b"released: yes" in err

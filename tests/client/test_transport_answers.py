@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from harpoon_cli.client.refusals import MESSAGE_CAP
 from harpoon_cli.client.transport import Network
 from harpoon_cli.errors import (
     Effect,
@@ -308,3 +309,18 @@ def test_a_key_that_the_server_sends_back_is_taken_out_of_the_message(status: in
 
 def test_a_long_message_is_quoted_in_part() -> None:
     assert len(trouble(always(answer(500, {"error": "x" * 60_000}))).message) < 1000
+
+
+@pytest.mark.parametrize("status", [200, 401, 500])
+@pytest.mark.parametrize("field", ["code", "message"])
+def test_a_key_is_taken_out_before_a_text_is_cut(status: int, field: str) -> None:
+    across_the_cut = "x" * (MESSAGE_CAP - len(KEY) + 1) + KEY
+    body = {"object": "error", "message": "m", "code": "c"} | {field: across_the_cut}
+    error = trouble(always(answer(status, body)))
+    assert KEY[:8] not in f"{error} {error!r} {error.message} {error.platform_code}"
+
+
+def test_a_key_in_a_code_or_a_media_type_is_taken_out() -> None:
+    assert trouble(always(answer(401, {"code": f"bad:{KEY}"}))).platform_code == "bad:***"
+    raw = answer(200, b"<html>", {"Content-Type": f"text/{KEY}"})
+    assert KEY not in trouble(always(raw)).message

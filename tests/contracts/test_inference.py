@@ -7,7 +7,8 @@ import json
 import pytest
 
 from harpoon_cli.client import inference
-from harpoon_cli.domain import Completion, CompletionRequest, Delta, LeaseId, Prompt, Usage
+from harpoon_cli.client.transport import Endpoint, Transport
+from harpoon_cli.domain import Completion, CompletionRequest, Delta, LeaseId, Prompt, Secret, Usage
 from harpoon_cli.errors import (
     BrokenOff,
     GarbledAnswer,
@@ -21,6 +22,7 @@ from harpoon_cli.errors import (
 from tests.contracts.meeting import AT_ONCE, meeting
 from tests.servers import (
     EVENT_STREAM,
+    FaultyServer,
     Received,
     Script,
     always,
@@ -310,3 +312,35 @@ def test_a_server_that_lists_no_models_says_so(status: int) -> None:
                 await met.inference("seed_v1").models()
 
     run(work())
+
+
+@each_dialect
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_key_in_the_error_of_an_answer_is_taken_out_before_the_words_are_cut(
+    name: str, streamed: bool
+) -> None:
+    secret = "sk-long-and-secret-0123456789"
+    error = {"message": "x" * 480 + secret, "code": f"bad:{secret}"}
+
+    async def work() -> ServerFault:
+        script = always(
+            stream(event({"error": error})) if streamed else answer(200, WHOLE[name] | {"error": error})
+        )
+        async with FaultyServer(script) as server:
+            transport = Transport(Endpoint(server.url, Secret(secret)))
+            plane = inference.open_inference(name, transport, inference.InferenceOptions())
+
+            async def ask() -> None:
+                if not streamed:
+                    await plane.complete(FULL)
+                async for _ in plane.stream(FULL):
+                    pass
+
+            with pytest.raises(ServerFault) as caught:
+                await ask()
+            await transport.aclose()
+            return caught.value
+
+    fault = run(work())
+    assert "sk-long" not in fault.message
+    assert fault.platform_code == "bad:***"

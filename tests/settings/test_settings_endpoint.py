@@ -295,3 +295,16 @@ def test_a_project_may_choose_pool_and_profile_for_the_users_key(place: Place) -
     place.user(f'[profiles.company.platform]\nbase_url = "{URL}"\n')
     place.project('profile = "company"\n[platform]\npool_id = "p"\n')
     assert live(place).base_url == URL
+
+
+@pytest.mark.parametrize("base_url_too", [False, True])
+def test_an_inference_url_of_the_directory_is_named_where_no_key_is_sent(
+    place: Place, base_url_too: bool
+) -> None:
+    place.user('[platform]\nauth = "none"\ncontrol = "static"\n')
+    if base_url_too:
+        place.environ["HOSTED_AI_BASE_URL"] = URL
+    place.project('[platform]\ninference_url = "https://elsewhere.example"\n')
+    found = live(place)
+    assert found.from_directory
+    assert "harpoon.toml" in str(found.url_origin)

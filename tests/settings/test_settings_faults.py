@@ -65,9 +65,9 @@ from tests.settings.place import Place, make_place, write
             "for example attempts = 3",
         ),
         (
-            "[output]\nformat = 'xml'",
-            "harpoon.toml line 2: output.format must be one of auto, table, json, tsv, ids, not 'xml'",
-            'for example format = "auto"',
+            "[output]\ncolor = 'xml'",
+            "harpoon.toml line 2: output.color must be one of auto, always, never, not 'xml'",
+            'for example color = "auto"',
         ),
         (
             "[platform]\nlists = 'perhaps'",

@@ -6,12 +6,14 @@ import stat
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harpoon_cli.errors import ConfigurationFault, HarpoonError, StorageFault, UsageFault
+from harpoon_cli.settings.gather import named_file
 from harpoon_cli.settings.origins import Kind
 from harpoon_cli.settings.reference import starter
 from harpoon_cli.settings.write import Written, edit_line, init, set_value
@@ -216,3 +218,51 @@ def test_editing_any_text_writes_exactly_the_one_change_or_refuses(
 def test_text_that_only_looks_like_a_setting_is_not_changed() -> None:
     text = '[models.mine]\nserved_name = """\nttl_s = 1\n"""\n'
     assert "ttl_s = 1\n" in edit_line(text, ("lease", "ttl_s"), "5")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("http.proxy", "http://u:pw@proxy.corp:3128", '"http://***@proxy.corp:3128"'),
+        ("http.proxy", "http://u:p/w@proxy.corp:3128", '"http://***@proxy.corp:3128"'),
+        ("profiles.p.http.proxy", "http://u:pw@proxy.corp:3128", '"http://***@proxy.corp:3128"'),
+        ("platform.api_key_command", "pass show pw", '["pass", "***"]'),
+        ("platform.api_key_command", '["pass", "pw"]', '["pass", "***"]'),
+        ("profiles.p.platform.api_key_command", "pass", '["pass"]'),
+    ],
+)
+def test_a_secret_in_a_value_is_written_and_not_shown(place: Place, key: str, value: str, shown: str) -> None:
+    assert change(place, key, value).value == shown
+    assert value.strip("[]") in place.user_file.read_text()
+
+
+def test_a_named_file_keeps_its_permissions_and_a_new_one_is_private(place: Place) -> None:
+    for name, made, kept in (("new.toml", None, 0o600), ("old.toml", 0o640, 0o640)):
+        path = place.cwd / name
+        if made is not None:
+            path.touch()
+            path.chmod(made)
+        set_value(path, "lease.ttl_s", "60", kind=Kind.NAMED, environ=place.environ, cwd=place.cwd)
+        assert stat.S_IMODE(path.stat().st_mode) == kept
+
+
+@pytest.mark.parametrize(
+    ("inside", "named"),
+    [((), "config.toml"), (("config.toml",), "config.toml"), (("api_key", "harpoon.toml"), "harpoon.toml")],
+)
+def test_a_named_directory_means_the_configuration_file_in_it(
+    place: Place, inside: tuple[str, ...], named: str
+) -> None:
+    directory = place.cwd / "mounted"
+    directory.mkdir()
+    for name in inside:
+        (directory / name).touch()
+    assert named_file(Path("mounted"), place.environ, place.cwd) == directory / named
+    assert named_file(None, {**place.environ, "HARPOON_CONFIG": "mounted"}, place.cwd) == directory / named
+
+
+def test_a_named_directory_with_two_configuration_files_means_neither(place: Place) -> None:
+    place.project("")
+    (place.cwd / "config.toml").touch()
+    with pytest.raises(ConfigurationFault, match="holds both"):
+        named_file(place.cwd, place.environ, place.cwd)

@@ -16,6 +16,7 @@ from harpoon_cli.cli.arguments import (
     TimeoutOption,
     TtlOption,
     memory,
+    number,
 )
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.session import Session
@@ -63,7 +64,7 @@ async def allocate(
         Option("--vram", parser=memory, metavar="SIZE", help="Memory, such as 20GB or 20480 (MB)."),
     ] = None,
     tflops: Annotated[
-        float | None, Option("--tflops", min=0, help="Dense FP16 TFLOPS.", metavar="NUMBER")
+        float | None, Option("--tflops", parser=number, help="Dense FP16 TFLOPS.", metavar="NUMBER")
     ] = None,
     pool: PoolOption = None,
     ttl: TtlOption = None,
@@ -83,7 +84,7 @@ async def allocate(
 
     wanted, allowed = _wanted(session, model, vram, tflops)
     chosen = place(session, wanted, await known_pools(session), pool, allowed)
-    ttl_s = session.settings.lease.ttl_s if ttl is None else round(ttl)
+    ttl_s = session.settings.lease.ttl_s if ttl is None else ttl
     most = ceiling_of(session, max_cost)
     worst = worst_case(chosen, ttl_s, most)
     if dry_run:

@@ -6,15 +6,20 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.session import Session
+from harpoon_cli.errors import ConfigurationFault, UsageFault
+from harpoon_cli.render import formats
 from harpoon_cli.render.outcome import Cell, Column, Facts, Outcome, Table, Text, Tone
 from harpoon_cli.settings.origins import Kind
 from harpoon_cli.settings.paths import PROJECT_FILE, project_file, user_file
+
+if TYPE_CHECKING:
+    from harpoon_cli.settings.load import Loaded
 
 app = new_app()
 
@@ -139,7 +144,8 @@ async def path(session: Session) -> Outcome:
 )
 async def validate(session: Session) -> Outcome:
     """Check every source of settings, and whether together they name a platform; nothing is sent."""
-    from harpoon_cli.settings.endpoint import endpoint
+    from harpoon_cli.cli.connect import check
+    from harpoon_cli.settings.endpoint import LiveEndpoint, endpoint
     from harpoon_cli.settings.load import problems
 
     options = session.options
@@ -152,10 +158,22 @@ async def validate(session: Session) -> Outcome:
     )
     if errors:
         return Outcome(errors=list(errors))
-    endpoint(session.loaded)
+    where = endpoint(session.loaded)
+    await check(session.settings, where if isinstance(where, LiveEndpoint) else None)
+    _check_format(session.loaded)
     files = tuple(str(one) for one in session.loaded.files)
     words = f"good: {', '.join(files)}" if files else "good: no file, defaults and environment"
     return Outcome(data=ConfigValidateData(files), views=[Text(words)], ids=list(files))
+
+
+def _check_format(loaded: Loaded) -> None:
+    name = loaded.settings.output.format
+    try:
+        if name != "auto":
+            formats.known(name)
+    except UsageFault as fault:
+        message = f"{loaded.origins['output.format']}: {fault.message}"
+        raise ConfigurationFault(message, hint=fault.hint) from fault
 
 
 @command(
@@ -172,7 +190,7 @@ async def init(session: Session, project: ProjectOption = False) -> Outcome:
     """Write a configuration file in which every setting stands as a comment; one that is there is kept."""
     from harpoon_cli.settings.write import init
 
-    written = init(_target(session, project=project))
+    written = init(_target(session, project=project)[0])
     return Outcome(
         data=ConfigWrittenData(str(written), None, None),
         views=[Facts([("written", Cell(str(written), Tone.STRONG))])],
@@ -202,10 +220,8 @@ async def set_(
     """
     from harpoon_cli.settings.write import set_value
 
-    kind = Kind.PROJECT if project else Kind.USER
-    written = set_value(
-        _target(session, project=project), key, value, kind=kind, environ=os.environ, cwd=Path.cwd()
-    )
+    target, kind = _target(session, project=project)
+    written = set_value(target, key, value, kind=kind, environ=os.environ, cwd=Path.cwd())
     notes = [f"comments could not be kept; the file as it was is {written.backup}"] if written.backup else []
     return Outcome(
         data=ConfigWrittenData(str(written.path), written.key, written.value),
@@ -215,8 +231,11 @@ async def set_(
     )
 
 
-def _target(session: Session, *, project: bool) -> Path:
-    """The file to write: the project's, the one named by --config, or the user's."""
+def _target(session: Session, *, project: bool) -> tuple[Path, Kind]:
+    """The file to write: the project's, the one named by --config or HARPOON_CONFIG, or the user's."""
+    from harpoon_cli.settings.gather import named_file
+
     if project:
-        return project_file(Path.cwd()) or Path.cwd() / PROJECT_FILE
-    return session.options.config or user_file()
+        return project_file(Path.cwd()) or Path.cwd() / PROJECT_FILE, Kind.PROJECT
+    named = named_file(session.options.config, os.environ, Path.cwd())
+    return (named, Kind.NAMED) if named else (user_file(), Kind.USER)

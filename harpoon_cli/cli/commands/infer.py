@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from harpoon_cli.cli.arguments import (
     TimeoutOption,
     TtlOption,
 )
+from harpoon_cli.cli.arguments import temperature as temperature_value
 from harpoon_cli.cli.asking import Answer, Question, ask
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.leasing import ceiling_of, leased, worst_case
@@ -37,6 +38,7 @@ from harpoon_cli.domain import (
     Receipt,
     Usage,
 )
+from harpoon_cli.errors import MayStillBill, UsageFault
 from harpoon_cli.leases.lifecycle import Order
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Outcome, Text, Tone
@@ -82,7 +84,7 @@ class Terms:
     """What the command line says about the lease; None leaves it to the configuration."""
 
     pool: str | None
-    ttl_s: float | None
+    ttl_s: int | None
     timeout_s: float | None
     max_cost: Decimal | None
     keep: bool
@@ -112,7 +114,7 @@ async def infer(
     ] = None,
     max_tokens: MaxTokensOption = None,
     temperature: Annotated[
-        float | None, Option("--temperature", min=0, max=2, metavar="NUMBER", help="0 to 2.")
+        float | None, Option("--temperature", parser=temperature_value, metavar="NUMBER", help="0 to 2.")
     ] = None,
     system: SystemOption = None,
     no_stream: Annotated[bool, Option("--no-stream", help="Wait for the whole answer.")] = False,
@@ -128,27 +130,45 @@ async def infer(
     released) goes to standard error. Whatever happens, the lease is released, unless --keep is given and all
     went well.
     """
+    terms = Terms(pool, ttl, timeout, max_cost, keep)
     with session.step("request"):
         text = Prompt(await read_prompt(prompt, file), system)
         platform = session.platform()
+        leases_anew = lease is None and platform.control.features.leases
+        if not leases_anew:
+            _refuse_terms(terms, lease)
     with session.step("analyze"):
-        held = await _held_lease(session, platform, lease) if lease else None
-        wishes = Wishes(model, max_tokens, temperature, streamed=not no_stream)
+        held, its_model = await _held_lease(session, platform, lease) if lease else (None, None)
+        wishes = Wishes(model or its_model, max_tokens, temperature, streamed=not no_stream)
         question, pools = await _analyze(session, text, wishes, held, pool)
     tell_choice(session, question.decision, in_full=explain)
-    if held is not None or not platform.control.features.leases:
-        answer = await ask(session, platform, question, held.id if held else None)
-        session.receipt = _receipt_without_lease(session, held)
-    else:
-        terms = Terms(pool, ttl, timeout, max_cost, keep)
-        answer = await _ask_on_new_lease(session, platform, question, pools, terms)
+    if leases_anew:
+        return await _on_new_lease(session, platform, question, pools, terms, explain=explain)
+    answer = await ask(session, platform, question, held.id if held else None)
+    session.receipt = _receipt_without_lease(session, held)
     return _outcome(session, question, answer, explain=explain)
 
 
-async def _held_lease(session: Session, platform: Platform, name: str) -> Lease:
-    """The named lease as the platform shows it; a name may also be our reference."""
-    record = session.ledger.named(platform.endpoint, name)
-    return await platform.control.lease(record.lease_id if record and record.lease_id else LeaseId(name))
+def _refuse_terms(terms: Terms, lease: str | None) -> None:
+    """An option about a new lease that would be ignored, such as a ceiling on its cost, is refused."""
+    given = {
+        "--pool": terms.pool,
+        "--ttl": terms.ttl_s,
+        "--timeout": terms.timeout_s,
+        "--max-cost": terms.max_cost,
+        "--keep": terms.keep,
+    }
+    ignored = [name for name, value in given.items() if value]
+    if ignored:
+        why = "the lease is held already" if lease else "this endpoint is not leased"
+        raise UsageFault(f"{', '.join(ignored)} would do nothing: {why}", hint="leave it out")
+
+
+async def _held_lease(session: Session, platform: Platform, name: str) -> tuple[Lease, str | None]:
+    """The lease of that id or reference as the platform shows it, and the model it was asked for."""
+    record = session.ledger.named(session.account, name)
+    lease = await platform.control.lease(record.lease_id if record and record.lease_id else LeaseId(name))
+    return lease, record.request.requirements.model if record else None
 
 
 async def _analyze(
@@ -183,22 +203,32 @@ def _as_pool(held: Lease) -> Pool:
     )
 
 
-async def _ask_on_new_lease(
+async def _on_new_lease(
     session: Session,
     platform: Platform,
     question: Question,
     pools: tuple[Pool, ...] | None,
     terms: Terms,
-) -> Answer:
+    *,
+    explain: bool,
+) -> Outcome:
+    """The answer on a lease of its own; it is not lost where only the release could not be confirmed."""
     requirements = question.model.requirements
     chosen = place(session, requirements, pools, terms.pool, question.model.pools)
-    ttl_s = session.settings.lease.ttl_s if terms.ttl_s is None else round(terms.ttl_s)
+    ttl_s = session.settings.lease.ttl_s if terms.ttl_s is None else terms.ttl_s
     most = ceiling_of(session, terms.max_cost)
     worst_case(chosen, ttl_s, most)
     lifecycle = session.lifecycle(ready_s=terms.timeout_s)
     order = Order(chosen.id, requirements, ttl_s)
-    async with leased(session, lifecycle, order, keep=terms.keep, max_cost=most) as record:
-        return await ask(session, platform, question, record.lease_id)
+    answer = None
+    try:
+        async with leased(session, lifecycle, order, keep=terms.keep, max_cost=most) as record:
+            answer = await ask(session, platform, question, record.lease_id)
+    except MayStillBill as trouble:
+        if answer is None:
+            raise
+        return replace(_outcome(session, question, answer, explain=explain), errors=[trouble])
+    return _outcome(session, question, answer, explain=explain)
 
 
 def _receipt_without_lease(session: Session, held: Lease | None) -> Receipt:

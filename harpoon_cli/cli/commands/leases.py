@@ -11,12 +11,13 @@ from typer import Option
 
 from harpoon_cli.cli.arguments import IntervalOption, WatchOption
 from harpoon_cli.cli.command import command, new_app
+from harpoon_cli.cli.leasing import elsewhere
 from harpoon_cli.cli.receipts import cost_so_far
 from harpoon_cli.cli.session import Session
 from harpoon_cli.cli.watching import watch as watch_it
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import Gpu, Lease, LeaseRecord, LeaseState, Money
-from harpoon_cli.errors import NotOffered
+from harpoon_cli.errors import HarpoonError, NotOffered, PlatformError
 from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.pricing import cost_of_lease
 from harpoon_cli.render import words
@@ -74,7 +75,7 @@ class LeasesData:
         ("leases", "every lease of this platform: ours and what else the key can see"),
         ("leases --ours", "only those in this user's ledger"),
         ("leases --watch", "the same, again and again"),
-        ("leases -q | xargs -r harpoon release", "end them all, in a script"),
+        ("leases --ours -q | xargs -r harpoon release", "end all of ours, in a script"),
     ],
 )
 async def leases(
@@ -96,8 +97,8 @@ async def leases(
 async def _snapshot(session: Session, *, ours: bool) -> Outcome:
     platform = session.platform()
     records = session.ledger.open_records()
-    here = [one for one in records if one.endpoint == platform.endpoint]
-    listed = await _listed(platform)
+    here = [one for one in records if one.endpoint == session.account]
+    listed, trouble = await _listed(platform)
     now = utc_now()
     rows = [_row_of_record(one, listed, now) for one in here]
     if not ours:
@@ -106,28 +107,32 @@ async def _snapshot(session: Session, *, ours: bool) -> Outcome:
         data=LeasesData(listed is not None, tuple(rows)),
         views=[Table(COLUMNS, [_cells(row, now) for row in rows], empty="no leases are held")],
         ids=[row.lease_id or row.reference or "" for row in rows],
-        notes=_notes(records, here, listed),
+        notes=[*_notes(listed, trouble), *elsewhere(session), *_broken(session)],
+        errors=trouble,
     )
 
 
-async def _listed(platform: Platform) -> dict[str, Lease] | None:
-    """What the platform shows, by lease id; None where it cannot list."""
+async def _listed(platform: Platform) -> tuple[dict[str, Lease] | None, list[HarpoonError]]:
+    """What the platform shows, by lease id; None where it cannot list, or did not (then with the error)."""
     if not platform.control.features.lists:
-        return None
+        return None, []
     try:
-        return {lease.id: lease for lease in await platform.control.leases()}
+        return {lease.id: lease for lease in await platform.control.leases()}, []
     except NotOffered:
-        return None
+        return None, []
+    except PlatformError as error:
+        return None, [error]
 
 
-def _notes(
-    records: Sequence[LeaseRecord], here: Sequence[LeaseRecord], listed: dict[str, Lease] | None
-) -> list[str]:
-    notes = [] if listed is not None else ["this platform does not list leases: these are our ledger's alone"]
-    elsewhere = sorted({one.endpoint for one in records} - {one.endpoint for one in here})
-    if elsewhere:
-        notes.append(f"there are open leases at {', '.join(elsewhere)} too; choose it with --profile")
-    return notes
+def _broken(session: Session) -> list[str]:
+    return [f"{trouble.message}; {trouble.hint}" for trouble in session.ledger.broken_rows()]
+
+
+def _notes(listed: dict[str, Lease] | None, trouble: Sequence[HarpoonError]) -> list[str]:
+    if listed is not None:
+        return []
+    why = "could not be asked" if trouble else "does not list leases"
+    return [f"this platform {why}: these are our ledger's alone"]
 
 
 def _row_of_record(record: LeaseRecord, listed: dict[str, Lease] | None, now: datetime) -> LeaseRow:

@@ -127,14 +127,14 @@ def _cells(row: PoolRow) -> list[Cell | str]:
         words.percent(pool.allocated_percent),
         words.percent(pool.actual_percent),
         pool.region or words.UNKNOWN,
-        _status(pool.status),
+        _status(pool),
     ]
     if row.fits is not None:
         cells.append(Cell("yes", Tone.GOOD) if row.fits else Cell("; ".join(row.obstacles), Tone.WARN))
     return cells
 
 
-def _status(status: str | None) -> Cell:
-    if status is None:
+def _status(pool: Pool) -> Cell:
+    if pool.status is None:
         return Cell(words.UNKNOWN)
-    return Cell(status, Tone.GOOD if status in ("active", "healthy") else Tone.WARN)
+    return Cell(pool.status, Tone.WARN if pool.out_of_service else Tone.GOOD)

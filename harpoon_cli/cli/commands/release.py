@@ -9,11 +9,11 @@ from typing import Annotated
 from typer import Argument, Option
 
 from harpoon_cli.cli.command import command, new_app
-from harpoon_cli.cli.leasing import overdue_here
+from harpoon_cli.cli.leasing import elsewhere, overdue_here
 from harpoon_cli.cli.receipts import cost_so_far, seconds_held
 from harpoon_cli.cli.session import Session
-from harpoon_cli.domain import LeaseId, LeaseRecord, LeaseState, Money
-from harpoon_cli.errors import Exit, HarpoonError, NoSuchLease, PlatformError, UsageFault
+from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, LeaseStatus, Money, Owner
+from harpoon_cli.errors import Exit, HarpoonError, NoSuchLease, NotOffered, UsageFault
 from harpoon_cli.leases.lifecycle import Lifecycle
 from harpoon_cli.leases.sweep import Swept, sweep
 from harpoon_cli.render import words
@@ -57,12 +57,16 @@ async def release(
         list[str] | None,
         Argument(metavar="[ID]...", help="Lease ids, or our references.", show_default=False),
     ] = None,
-    everything: Annotated[bool, Option("--all", help="Every lease in this user's ledger.")] = False,
+    everything: Annotated[bool, Option("--all", help="Every lease in the ledger at this platform.")] = False,
     run: Annotated[
         str | None, Option("--run", metavar="RUN_ID", help="Every lease that this CI run asked for.")
     ] = None,
     overdue: Annotated[
         bool, Option("--overdue", help="Those past their end, or left open by a command that is gone.")
+    ] = False,
+    theirs: Annotated[
+        bool,
+        Option("--theirs", help="End leases named by id even where another harpoon user owns them."),
     ] = False,
 ) -> Outcome:
     """Give leases back, and read them back as gone.
@@ -71,46 +75,91 @@ async def release(
     """
     if sum([bool(ids), everything, run is not None, overdue]) != 1:
         raise UsageFault("say what to release", hint="give lease ids, or one of --all, --run ID, --overdue")
+    if run == "":
+        raise UsageFault("--run was given no run id", hint="is the variable that holds it set?")
     lifecycle = session.lifecycle()
     with session.step("release"):
-        records, missing = await _chosen(session, lifecycle, ids or [], run, overdue=overdue)
+        records, missing = await _chosen(session, lifecycle, ids or [], run, overdue=overdue, theirs=theirs)
         swept = await sweep(lifecycle, records)
-    return _outcome(swept, missing, lifecycle)
+    return _outcome(swept, missing, [] if ids else elsewhere(session), lifecycle)
 
 
 async def _chosen(
-    session: Session, lifecycle: Lifecycle, ids: Sequence[str], run: str | None, *, overdue: bool
+    session: Session,
+    lifecycle: Lifecycle,
+    ids: Sequence[str],
+    run: str | None,
+    *,
+    overdue: bool,
+    theirs: bool,
 ) -> tuple[list[LeaseRecord], list[HarpoonError]]:
-    """The records to end, and an error for every id that stands for nothing."""
+    """The records to end, and an error for every id that stands for nothing, or row that cannot be read."""
     if overdue:
-        return list(overdue_here(session, lifecycle)), []
+        return list(overdue_here(session, lifecycle)), list(session.ledger.broken_rows())
     if not ids:
         here = (one for one in session.ledger.open_records() if one.endpoint == lifecycle.endpoint)
-        return [one for one in here if run is None or one.owner.run_id == run], []
+        chosen = [one for one in here if run is None or one.owner.run_id == run]
+        return chosen, list(session.ledger.broken_rows())
     found: list[LeaseRecord] = []
     missing: list[HarpoonError] = []
     for name in dict.fromkeys(ids):
         try:
-            found.append(await _named(session, lifecycle, name))
-        except PlatformError as error:
+            found.append(await _named(session, lifecycle, name, theirs=theirs))
+        except HarpoonError as error:  # it must not keep the others from being given back
             missing.append(error)
     return found, missing
 
 
-async def _named(session: Session, lifecycle: Lifecycle, name: str) -> LeaseRecord:
+async def _named(session: Session, lifecycle: Lifecycle, name: str, *, theirs: bool) -> LeaseRecord:
     """Our record of that name; for a lease that only the platform knows, one made now."""
     record = session.ledger.named(lifecycle.endpoint, name)
     if record is None:
-        return lifecycle.adopt(await lifecycle.control.lease(LeaseId(name)))
-    if record.state in (LeaseState.RELEASED, LeaseState.REFUSED):
+        lease = await lifecycle.control.lease(LeaseId(name))
+        if not theirs:
+            _must_be_ours(lease, lifecycle.owner)
+        return lifecycle.adopt(lease)
+    if record.state not in (LeaseState.RELEASED, LeaseState.REFUSED):
+        return record
+    still_there = await _still_there(lifecycle, record)
+    if still_there is None:
         raise NoSuchLease(
             f"lease {name} is over already: {record.state} at {words.instant(record.released_at)}",
             hint="harpoon leases",
         )
-    return record
+    return lifecycle.reopen(record, still_there)
 
 
-def _outcome(swept: Swept, missing: Sequence[HarpoonError], lifecycle: Lifecycle) -> Outcome:
+def _must_be_ours(lease: Lease, us: Owner) -> None:
+    """`UsageFault` for a lease that another user, or another machine, has asked for with harpoon."""
+    owner = lease.metadata.get("owner")
+    if lease.metadata.get("client") != "harpoon" or not owner:
+        return
+    if owner.partition(" (")[0] != f"{us.user}@{us.host}":  # the rest is the CI run
+        raise UsageFault(
+            f"lease {lease.id} belongs to {owner}, and is not in our ledger",
+            hint=f"if it is to end all the same: harpoon release --theirs {lease.id}",
+        )
+
+
+async def _still_there(lifecycle: Lifecycle, record: LeaseRecord) -> Lease | None:
+    """The lease of a closed record, where the platform shows it as live in spite of that."""
+    control = lifecycle.control
+    try:
+        if record.lease_id is not None:
+            shown = [await control.lease(record.lease_id)]
+        elif control.features.lists:
+            listed = await control.leases()
+            shown = [one for one in listed if one.metadata.get("reference") == record.reference]
+        else:
+            shown = []
+    except (NoSuchLease, NotOffered):
+        return None
+    return next((one for one in shown if one.status is not LeaseStatus.GONE), None)
+
+
+def _outcome(
+    swept: Swept, missing: Sequence[HarpoonError], notes: Sequence[str], lifecycle: Lifecycle
+) -> Outcome:
     released = tuple(_released(record, lifecycle) for record in swept.ended)
     columns = [
         Column("lease", "released"),
@@ -133,6 +182,7 @@ def _outcome(swept: Swept, missing: Sequence[HarpoonError], lifecycle: Lifecycle
         data=ReleaseData(released),
         views=[Table(columns, rows, empty="there was nothing to release")],
         ids=[one.lease_id or one.reference for one in released],
+        notes=notes,
         errors=errors,
         exit=worst,
     )

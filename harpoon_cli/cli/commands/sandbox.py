@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -78,7 +78,7 @@ async def pull(
         model = use_file(cache_dir(), model_file)
     else:
         with session.step("pull"):
-            model = await asyncio.to_thread(pull, cache_dir(), report=session.screen.detail)
+            model = await pull(cache_dir(), report=session.screen.detail)
     data = ModelData(model.name, str(model.path), model.size_bytes, engine_installed())
     missing = "the engine that runs it is not installed: pip install 'harpoon-cli[local]'"
     return Outcome(
@@ -96,7 +96,6 @@ async def pull(
         ("sandbox serve", "the same platform as a real HTTP server, until Ctrl-C"),
         ("sandbox serve --port 8055", "on a port of your choice"),
     ],
-    needs_settings=False,
 )
 async def serve(
     session: Session,
@@ -113,11 +112,13 @@ async def serve(
     from harpoon_cli.sandbox.keys import KEY_FILE
     from harpoon_cli.sandbox.server import serve
 
-    application = open_sandbox(sandbox_dir(), cache_dir())
+    settings = session.settings.sandbox
+    application = open_sandbox(sandbox_dir(), cache_dir(), idle_s=settings.idle_s, threads=settings.threads)
+    key_file = shlex.quote(str(sandbox_dir() / KEY_FILE))
 
     def started(url: str) -> None:
         session.screen.show(
-            f'export HOSTED_AI_BASE_URL={url}\nexport HOSTED_AI_API_KEY="$(cat {sandbox_dir() / KEY_FILE})"\n'
+            f'export HOSTED_AI_BASE_URL={url}\nexport HOSTED_AI_API_KEY="$(cat {key_file})"\n'
         )
         session.screen.note(f"serving the sandbox at {url}, described by {url}/openapi.json; Ctrl-C ends it")
 

@@ -37,11 +37,16 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in files))
 
 
-def open_control(dialect: str, transport: Transport, options: ControlOptions) -> ControlPlane:
-    """The control plane of the named dialect. Every dialect's file has a `create(transport, options)`."""
+def known(dialect: str) -> str:
+    """`dialect` where there is one of that name; `ConfigurationFault` where there is none."""
     if dialect not in names():
         raise ConfigurationFault(
             f"there is no control plane {dialect!r}", hint=f"platform.control is one of: {', '.join(names())}"
         )
-    module = import_module(f"{__name__}.{dialect}")
+    return dialect
+
+
+def open_control(dialect: str, transport: Transport, options: ControlOptions) -> ControlPlane:
+    """The control plane of the named dialect. Every dialect's file has a `create(transport, options)`."""
+    module = import_module(f"{__name__}.{known(dialect)}")
     return cast(ControlPlane, module.create(transport, options))

@@ -28,11 +28,16 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in files))
 
 
-def open_inference(dialect: str, transport: Transport, options: InferenceOptions) -> DataPlane:
-    """The data plane of the named dialect. Every dialect's file has a `create(transport, options)`."""
+def known(dialect: str) -> str:
+    """`dialect` where there is one of that name; `ConfigurationFault` where there is none."""
     if dialect not in names():
         raise ConfigurationFault(
             f"there is no data plane {dialect!r}", hint=f"platform.inference is one of: {', '.join(names())}"
         )
-    module = import_module(f"{__name__}.{dialect}")
+    return dialect
+
+
+def open_inference(dialect: str, transport: Transport, options: InferenceOptions) -> DataPlane:
+    """The data plane of the named dialect. Every dialect's file has a `create(transport, options)`."""
+    module = import_module(f"{__name__}.{known(dialect)}")
     return cast(DataPlane, module.create(transport, options))

@@ -1,0 +1,64 @@
+"""What INT, TERM and HUP do to a command: the first asks it to give back what it holds, the second ends it.
+
+The handlers are the interpreter's own, not the event loop's: they run also while the loop is kept waiting
+by a reader that does not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from types import FrameType
+
+from harpoon_cli.cli.session import Session
+from harpoon_cli.errors import Exit
+
+STATUSES = {
+    signal.SIGINT: Exit.INTERRUPT,
+    signal.SIGTERM: Exit.TERMINATED,
+    signal.SIGHUP: Exit.HANGUP,
+}
+
+
+class Signals:
+    """Within the block, a first signal cancels this task and a second one ends the process at once."""
+
+    def __init__(self, session: Session) -> None:
+        self.first: signal.Signals | None = None
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._before: dict[signal.Signals, signal._HANDLER] = {}
+
+    def disarm(self) -> None:
+        """From here on a first signal cancels nothing."""
+        self._task = None
+
+    def __enter__(self) -> Signals:
+        for number in STATUSES:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                self._before[number] = signal.signal(number, self._arrived)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _arrived(self, number: int, _frame: FrameType | None) -> None:
+        if self.first is not None:
+            self._end_at_once(signal.Signals(number))
+        self.first = signal.Signals(number)
+        self._loop.call_soon_threadsafe(self._cancel)
+        self._session.screen.stop_answering()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _end_at_once(self, number: signal.Signals) -> None:
+        if not self._session.may_hold_a_lease():
+            os._exit(STATUSES[number])
+        os.write(2, b"\nerror: ended before the release was confirmed; a lease may still be billing\n")
+        os.write(2, b"hint: harpoon release --overdue\n")
+        os._exit(Exit.MAY_STILL_BILL)

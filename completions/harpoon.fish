@@ -34,7 +34,7 @@ complete -c harpoon -n '__harpoon_at' -a allocate -d 'Lease a GPU slice and keep
 complete -c harpoon -n '__harpoon_at' -a completion -d 'Complete commands, options, leases, pools and models with TAB in bash, zsh or fish.'
 complete -c harpoon -n '__harpoon_at' -a config -d 'Show, check and change the configuration.'
 complete -c harpoon -n '__harpoon_at' -a doctor -d 'Check everything between this machine and a working lease, and say how to mend it.'
-complete -c harpoon -n '__harpoon_at' -a help -d 'Explain a topic: exit-codes, or a command.'
+complete -c harpoon -n '__harpoon_at' -a help -d 'Explain the exit statuses, or list the commands.'
 complete -c harpoon -n '__harpoon_at' -a infer -d 'Run a prompt: lease, answer, give back.'
 complete -c harpoon -n '__harpoon_at' -a leases -d 'Show the leases that are held, what they cost so far and when they end.'
 complete -c harpoon -n '__harpoon_at' -a models -d 'Show the catalogue of models and the pools they fit.'

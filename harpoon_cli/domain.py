@@ -213,8 +213,8 @@ class LeaseRecord:
     """One row of the ledger: what we asked for, what we know became of it, and when.
 
     endpoint names the platform it was asked of ("sandbox", or a URL with a mark of the key). The times are
-    ours, except expires_at, which is the platform's. `seen_at` is when a read first showed it (the answer to the allocate is none),
-    `ready_at` when the slice could first be used.
+    ours, except expires_at, which is the platform's. `seen_at` is when a read first showed it (the answer to
+    the allocate is none), `ready_at` when the slice could first be used.
     """
 
     request: LeaseRequest

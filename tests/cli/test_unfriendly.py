@@ -47,7 +47,7 @@ HARPOON = [sys.executable, "-m", "harpoon_cli"]
         (["infer", "Hi", "--temperature", "nan"], 2, "Invalid value for '--temperature': 'nan' is not a usable number"),
         (["infer", "Hi", "--temperature", "3"], 2, "Invalid value for '--temperature': a temperature is a number from 0 to 2"),
         (["release"], 2, "say what to release"),
-        (["release", "--all", "--overdue"], 2, "say what to release"),
+        (["release", "--all", "--overdue"], 2, "these ways to say what to release exclude each other"),
         (["pools", "-o", "yaml"], 2, "there is no output format 'yaml'"),
         (["polls"], 2, "No such command 'polls'. Did you mean 'pools'?"),
         (["pools", "--no-such-option"], 2, "No such option: --no-such-option (Possible options: --no-color)"),

@@ -1,4 +1,4 @@
-"""Explain a topic: exit-codes, or a command."""
+"""Explain the exit statuses, or list the commands."""
 
 from __future__ import annotations
 

@@ -73,8 +73,10 @@ async def release(
 
     Ends with status 9, and the command that settles it, where a lease cannot be confirmed as gone.
     """
-    if sum([bool(ids), everything, run is not None, overdue]) != 1:
-        raise UsageFault("say what to release", hint="give lease ids, or one of --all, --run ID, --overdue")
+    ways = sum([bool(ids), everything, run is not None, overdue])
+    if ways != 1:
+        what = "say what to release" if not ways else "these ways to say what to release exclude each other"
+        raise UsageFault(what, hint="give lease ids, or one of --all, --run ID, --overdue")
     if run == "":
         raise UsageFault("--run was given no run id", hint="is the variable that holds it set?")
     lifecycle = session.lifecycle()

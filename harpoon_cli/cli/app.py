@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
@@ -13,6 +14,8 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
 from harpoon_cli import __version__
+
+LEAST_OF_TYPER = 52
 
 COMMANDS = Path(__file__).with_name("commands")
 
@@ -75,11 +78,17 @@ def root(
         typer.echo(context.get_help())
 
 
+def _narrow_width() -> int | None:
+    """The width of a terminal narrower than the least that Typer's help would take; None for any other."""
+    columns = get_terminal_size().columns
+    return columns if columns < LEAST_OF_TYPER else None
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit status."""
     try:
         status = typer.main.get_command(app).main(
-            args=list(arguments), prog_name="harpoon", standalone_mode=False
+            args=list(arguments), prog_name="harpoon", standalone_mode=False, terminal_width=_narrow_width()
         )
     except Exit as ending:
         return ending.exit_code

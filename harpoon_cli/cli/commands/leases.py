@@ -182,7 +182,7 @@ def _cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
         Cell(row.lease_id or row.reference or words.UNKNOWN, Tone.STRONG),
         row.pool_id or words.UNKNOWN,
         words.gpu(row.gpu),
-        _state(row),
+        _state(row, now),
         words.span(row.age_s),
         words.amount(row.cost.amount, row.cost.currency) if row.cost else words.UNKNOWN,
         words.until(row.expires_at, now),
@@ -190,9 +190,11 @@ def _cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
     ]
 
 
-def _state(row: LeaseRow) -> Cell:
+def _state(row: LeaseRow, now: datetime) -> Cell:
     if row.state is None:
         return Cell(f"{row.on_platform}, not in our ledger", Tone.WARN)
+    if row.on_platform is None and row.expires_at is not None and row.expires_at <= now:
+        return Cell("past its end", Tone.WARN)
     if row.state is LeaseState.HELD:
         return Cell(f"held ({row.on_platform})" if row.on_platform else "held", Tone.GOOD)
     return Cell(row.state, Tone.BAD if row.state is LeaseState.UNSURE else Tone.WARN)

@@ -64,7 +64,7 @@ def command(
             name.rsplit(" ", 1)[-1],
             help=body.__doc__,
             short_help=_first_sentence(body),
-            epilog=_epilog(examples),
+            epilog=epilog(examples),
         )(entry)
         return body
 
@@ -76,7 +76,8 @@ def _first_sentence(body: Body) -> str:
     return (body.__doc__ or "").split("\n\n", 1)[0].strip()
 
 
-def _epilog(examples: Sequence[Example]) -> str:
+def epilog(examples: Sequence[Example]) -> str:
+    """The examples as the end of a command's or a group's help."""
     # \b keeps the help from being wrapped into one paragraph.
     lines = [f"  {_whole(line)}\n      {what}" for line, what in examples]
     return "\n".join(["\b", "Examples:", *lines])

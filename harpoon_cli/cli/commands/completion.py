@@ -10,7 +10,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from harpoon_cli.cli import shells
-from harpoon_cli.cli.command import command, new_app
+from harpoon_cli.cli.command import command, epilog, new_app
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import StorageFault, UsageFault
 from harpoon_cli.render.outcome import Cell, Facts, Outcome, Text, Tone
@@ -37,7 +37,11 @@ class CompletionInstallData:
     next_step: str
 
 
-@app.callback()
+@app.callback(
+    epilog=epilog(
+        [("completion install", "for the shell you are in"), ("completion show zsh", "the script itself")]
+    )
+)
 def completion() -> None:
     """Complete commands, options, leases, pools and models with TAB in bash, zsh or fish."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from harpoon_cli.cli.command import command, new_app
+from harpoon_cli.cli.command import command, epilog, new_app
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import ConfigurationFault, UsageFault
 from harpoon_cli.render import formats
@@ -77,7 +77,14 @@ ProjectOption = Annotated[
 ]
 
 
-@app.callback()
+@app.callback(
+    epilog=epilog(
+        [
+            ("config init", "a commented file for this user"),
+            ("config show --origin", "where each value came from"),
+        ]
+    )
+)
 def config() -> None:
     """Show, check and change the configuration."""
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from typer import Option
 
-from harpoon_cli.cli.command import command, new_app
+from harpoon_cli.cli.command import command, epilog, new_app
 from harpoon_cli.cli.session import Session, sandbox_dir
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Facts, Outcome, Text, Tone
@@ -47,7 +47,11 @@ class StoppedData:
     was_running: bool
 
 
-@app.callback()
+@app.callback(
+    epilog=epilog(
+        [("sandbox pull", "a real small model for its answers"), ("sandbox serve", "the platform over HTTP")]
+    )
+)
 def sandbox() -> None:
     """Look after the embedded platform that answers where no endpoint is configured."""
 

@@ -272,9 +272,12 @@ class Lifecycle:
         """
         pauses = self._pauses()
         while self._can_search:
-            for lease in await self.control.leases():
-                if lease.metadata.get("reference") == record.reference:
-                    return lease
+            listed = await self.control.leases()
+            ours = [lease for lease in listed if lease.metadata.get("reference") == record.reference]
+            for extra in ours[1:]:  # a platform that does not honour its idempotency keys gives several
+                await self._end_extra(record, extra)
+            if ours:
+                return ours[0]
             if self._age_s(record) >= LISTED_WITHIN_S:
                 break
             await self.sleep(next(pauses))

@@ -196,12 +196,16 @@ class LeaseState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who asked for a lease: shown in `leases`, and sent as a tag so that a list can be searched for ours."""
+    """Who asked for a lease: shown in `leases`, and sent as a tag so that a list can be searched for ours.
+
+    home marks the ledger that names it: two users of one name, on two hosts of one name, have two.
+    """
 
     user: str
     host: str
     run_id: str | None = None
     pid: int | None = None
+    home: str = ""
 
     def __str__(self) -> str:
         who = f"{self.user}@{self.host}"
@@ -215,6 +219,10 @@ class LeaseRecord:
     endpoint names the platform it was asked of ("sandbox", or a URL with a mark of the key). The times are
     ours, except expires_at, which is the platform's. `seen_at` is when a read first showed it (the answer to
     the allocate is none), `ready_at` when the slice could first be used.
+
+    lost_answers counts the asks that may have left and were not answered: more than one lease may have come
+    of them; asked_at is when it was last asked for anew. used_s is for how many seconds of the time it was
+    held work ran on it, None where nothing measured that.
     """
 
     request: LeaseRequest
@@ -232,6 +240,9 @@ class LeaseRecord:
     released_at: datetime | None = None
     kept: bool = False
     trouble: str | None = None
+    lost_answers: int = 0
+    asked_at: datetime | None = None
+    used_s: float | None = None
 
     @property
     def reference(self) -> Reference:
@@ -316,11 +327,33 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Tenure:
+    """What one lease came to.
+
+    seconds_held runs from the moment the request for it was sent to its confirmed end (to now, where it goes
+    on); None where no lease is known to have come of the request. idle_share, 0 to 1, is the share of that
+    time in which no prompt of harpoon's was under way; None where nothing measured it. cost is the quoted
+    price times the seconds held; None is unknown, which is not nothing.
+    """
+
+    lease_id: LeaseId | None
+    reference: Reference
+    pool_id: PoolId
+    gpu: Gpu | None
+    price: Price | None
+    seconds_held: float | None
+    idle_share: float | None
+    cost: Money | None
+    released: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What a command held, for how long, at what price, and what it did with it.
 
-    seconds_held runs from the moment the request for the lease was sent to its confirmed release (to now,
-    where it is kept). cost is None where no price is known.
+    seconds_held, idle_share and cost are as in `Tenure`, so far where the lease is kept: the command that
+    ends it tells the whole. only_a_release_ends_it says that the platform would not end it by itself. `ended`
+    are leases that were no longer, or never, meant to be held, and that this command has ended besides.
     """
 
     steps: tuple[Step, ...]
@@ -333,3 +366,6 @@ class Receipt:
     cost: Money | None = None
     released: bool = False
     kept: bool = False
+    idle_share: float | None = None
+    only_a_release_ends_it: bool = False
+    ended: tuple[Tenure, ...] = ()

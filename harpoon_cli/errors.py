@@ -7,15 +7,17 @@
     │   ├── NoSuchPool              no_such_pool
     │   └── NoSuchModel             no_such_model
     ├── NothingFits                 nothing_fits         6
-    ├── StorageFault                storage              1
+    ├── StorageFault                storage              11
     ├── Interrupted                 interrupted          130
     ├── MayStillBill                may_still_bill       9
     ├── CostCeilingReached          cost_ceiling         10
     └── PlatformError               platform             1   (carries an Effect)
         ├── NotSent                 unreachable          7   Effect.NOT_SENT
+        ├── BreakerOpen             breaker_open         7   Effect.NOT_SENT
         ├── Refused                 refused              1   Effect.REFUSED
         │   ├── NotAuthorised       not_authorised       4
         │   ├── NoSuchLease         no_such_lease        5
+        │   ├── DoubtfulAbsence     doubtful_absence     7
         │   ├── UnknownPool         no_such_pool         5
         │   ├── NotOffered          not_offered          1
         │   ├── NoCapacity          no_capacity          6
@@ -24,6 +26,7 @@
         ├── ServerFault             server_fault         7   Effect.UNKNOWN
         ├── BrokenOff               broken_off           7   Effect.UNKNOWN
         └── GarbledAnswer           garbled_answer       1   Effect.UNKNOWN
+            └── UnmarkedAnswer      unmarked_answer
 
 A message says what happened; a hint is the command or setting that helps. Messages may quote remote text
 as it came: whatever prints them makes it harmless (`render.safe`).
@@ -56,6 +59,7 @@ class Exit(IntEnum):
     MISSED = 8, "ran, but missed its thresholds"
     MAY_STILL_BILL = 9, "something may still be billing; the message names the command that settles it"
     COST_CEILING = 10, "cost ceiling reached"
+    STORAGE = 11, "the ledger or another file of ours cannot be used; nothing was asked for without it"
     HANGUP = 129, "ended by SIGHUP, after a confirmed release (9 otherwise)"
     INTERRUPT = 130, "ended by SIGINT (Ctrl-C), after a confirmed release (9 otherwise)"
     TERMINATED = 143, "ended by SIGTERM, after a confirmed release (9 otherwise)"
@@ -67,6 +71,14 @@ class Effect(Enum):
     NOT_SENT = "surely not sent"
     REFUSED = "surely refused"
     UNKNOWN = "may have taken effect"
+
+
+def release_command(*names: str) -> str:
+    """The command that ends these leases, safe to paste: an id is a platform's, and may be any text."""
+    from shlex import quote
+
+    dashes = "-- " if any(name.startswith("-") for name in names) else ""
+    return f"harpoon release {dashes}{' '.join(map(quote, names))}"
 
 
 class HarpoonError(Exception):
@@ -120,7 +132,7 @@ class NothingFits(HarpoonError):
 class StorageFault(HarpoonError):
     """The ledger or another file of ours cannot be read or written."""
 
-    code, exit = "storage", Exit.FAILED
+    code, exit = "storage", Exit.STORAGE
 
 
 class Interrupted(HarpoonError):
@@ -148,7 +160,8 @@ class CostCeilingReached(HarpoonError):
 class PlatformError(HarpoonError):
     """A call to a platform did not give a whole, good answer.
 
-    `status` is the HTTP status where there was one, `platform_code` the platform's own code.
+    `status` is the HTTP status where there was one, `platform_code` the platform's own code, `worded` whether
+    the answer was an error in a platform's words (JSON), and not only a status, which any proxy can give.
     """
 
     code = "platform"
@@ -162,17 +175,25 @@ class PlatformError(HarpoonError):
         status: int | None = None,
         platform_code: str | None = None,
         retry_after_s: float | None = None,
+        worded: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.platform_code = platform_code
         self.retry_after_s = retry_after_s
+        self.worded = worded
 
 
 class NotSent(PlatformError):
     """No connection was made, so the request never left: DNS, connect or TLS failed."""
 
     code, exit, effect = "unreachable", Exit.UNREACHABLE, Effect.NOT_SENT
+
+
+class BreakerOpen(PlatformError):
+    """Nothing was sent: the host failed too often in a row. `retry_after_s` says when it is asked again."""
+
+    code, exit, effect = "breaker_open", Exit.UNREACHABLE, Effect.NOT_SENT
 
 
 class Refused(PlatformError):
@@ -191,6 +212,12 @@ class NoSuchLease(Refused):
     """The platform does not know the lease: ended, or never there."""
 
     code, exit = "no_such_lease", Exit.NOT_FOUND
+
+
+class DoubtfulAbsence(Refused):
+    """A "not found" that is not in the platform's own words: a proxy in front of it may have said it."""
+
+    code, exit = "doubtful_absence", Exit.UNREACHABLE
 
 
 class UnknownPool(Refused):
@@ -239,3 +266,15 @@ class GarbledAnswer(PlatformError):
     """The answer is not what the contract says: not JSON, wrong shape, too large, an error inside a 200."""
 
     code = "garbled_answer"
+
+
+class UnmarkedAnswer(GarbledAnswer):
+    """The answer to an allocate does not carry our reference; `lease_id` is the lease that it names."""
+
+    code = "unmarked_answer"
+
+    def __init__(self, message: str, *, hint: str | None = None, lease_id: str, marked: bool) -> None:
+        super().__init__(message, hint=hint)
+        self.lease_id = lease_id
+        self.marked = marked
+        """Does it carry another reference, and is surely not ours?"""

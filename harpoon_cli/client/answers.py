@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from harpoon_cli.client.inference import InferenceOptions
-from harpoon_cli.client.refusals import error_words
-from harpoon_cli.client.retry import repeat, unsent
+from harpoon_cli.client.refusals import error_in_success, error_words
+from harpoon_cli.client.retry import harmless, repeat, repeat_stream, unsent
 from harpoon_cli.client.transport import Transport
-from harpoon_cli.client.wire import EventScanner, Fields, parse_json
+from harpoon_cli.client.wire import ANSWER_CAP, EventScanner, Fields, parse_json
 from harpoon_cli.domain import Completion, Delta, Usage
-from harpoon_cli.errors import BrokenOff, ServerFault
+from harpoon_cli.errors import BrokenOff, GarbledAnswer, PlatformError, ServerFault
 
 
 async def asked(transport: Transport, path: str, body: object, options: InferenceOptions) -> Fields:
-    """The fields of a whole answer. A prompt is asked again only where it surely did not run."""
+    """The fields of a whole answer. A prompt is asked again only where it cannot run twice by that."""
+    key = _key(options)
     answer = await repeat(
-        lambda left_s: transport.call("POST", path, body=body, deadline_s=left_s),
+        lambda left_s: transport.call("POST", path, body=body, headers=key, deadline_s=left_s),
         policy=options.retry,
         deadline_s=options.deadline_s,
-        may_repeat=unsent,
+        may_repeat=_may_repeat(options),
     )
     return _good(answer, "the answer to the prompt", transport.redacted)
 
@@ -29,17 +31,70 @@ async def asked(transport: Transport, path: str, body: object, options: Inferenc
 async def streamed(
     transport: Transport, path: str, body: object, options: InferenceOptions
 ) -> AsyncGenerator[Delta | Completion, None]:
-    """The parts of a streamed answer, the whole last; asked again only where it surely did not run."""
-    async with AsyncExitStack() as stack:
-        pieces = await repeat(
-            lambda left_s: stack.enter_async_context(transport.events(path, body=body, deadline_s=left_s)),
-            policy=options.retry,
-            deadline_s=options.deadline_s,
-            may_repeat=unsent,
-        )
-        parts = await stack.enter_async_context(aclosing(assemble(pieces, transport.redacted)))
+    """The parts of a streamed answer, the whole last; asked again only where it cannot run twice by that."""
+    key, told = _key(options), _Told()
+
+    async def ask(left_s: float) -> AsyncGenerator[Delta | Completion, None]:
+        told.from_the_start()
+        async with (
+            transport.events(path, body=body, headers=key, deadline_s=left_s) as pieces,
+            aclosing(assemble(pieces, transport.redacted)) as parts,
+        ):
+            async for part in parts:
+                if isinstance(part, Completion):
+                    told.must_be_over()
+                    yield part
+                elif fresh := told.rest_of(part.text):
+                    yield Delta(fresh)
+
+    parts = repeat_stream(
+        ask, policy=options.retry, deadline_s=options.deadline_s, may_repeat=_may_repeat(options)
+    )
+    async with aclosing(parts):
         async for part in parts:
             yield part
+
+
+def _key(options: InferenceOptions) -> dict[str, str]:
+    """The header that makes all attempts of one prompt the same request, where the server honours it."""
+    return {"Idempotency-Key": f"hpn-{secrets.token_hex(16)}"} if options.idempotency_keys else {}
+
+
+def _may_repeat(options: InferenceOptions) -> Callable[[PlatformError], bool]:
+    return harmless if options.idempotency_keys else unsent
+
+
+class _Told:
+    """What of an answer has been passed on, so that its repeat is passed on from there."""
+
+    def __init__(self) -> None:
+        self._told: list[str] = []
+        self._again = ""
+        self._position = 0
+
+    def from_the_start(self) -> None:
+        self._again, self._position = "".join(self._told), 0
+
+    def rest_of(self, text: str) -> str:
+        """What is new in the next piece; `GarbledAnswer` where the repeat says something else than before."""
+        known = self._again[self._position : self._position + len(text)]
+        self._position += len(text)
+        if not text.startswith(known):
+            raise _another_answer()
+        fresh = text[len(known) :]
+        self._told.append(fresh)
+        return fresh
+
+    def must_be_over(self) -> None:
+        if self._position < len(self._again):
+            raise _another_answer()
+
+
+def _another_answer() -> GarbledAnswer:
+    return GarbledAnswer(
+        "the answer broke off, and its repeat is another one",
+        hint="a server that answers anew needs platform.idempotency_keys = false",
+    )
 
 
 async def assemble(
@@ -48,11 +103,11 @@ async def assemble(
     """Deltas as they arrive, then the whole answer; `BrokenOff` where the stream ends before the answer does.
 
     The end of an answer is the [DONE] mark, after which nothing is read, or a finish_reason and the end of
-    the stream; an event that holds an error is `ServerFault`, its words passed through
-    `redact`.
+    the stream; an event that is or holds an error is `ServerFault`, its words passed through `redact`. An
+    answer longer than any is `GarbledAnswer`, and so is one that is marked as whole and says nothing.
     """
     answer = _Answer(redact)
-    async with aclosing(_events(pieces)) as events:
+    async with aclosing(_events(pieces, redact)) as events:
         async for event in events:
             if event == b"[DONE]":
                 answer.done = True
@@ -62,11 +117,13 @@ async def assemble(
     yield answer.whole()
 
 
-async def _events(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def _events(pieces: AsyncIterator[bytes], redact: Callable[[str], str]) -> AsyncGenerator[bytes, None]:
     """The events that say something; an empty one keeps a connection alive."""
     scanner = EventScanner()
     async for piece in pieces:
         for event in scanner.feed(piece):
+            if scanner.name == b"error":
+                raise _broken_off(event, redact)
             if said := event.strip():
                 yield said
 
@@ -82,6 +139,7 @@ class _Answer:
     engine: str | None = None
     usage: Usage | None = None
     done: bool = False
+    characters: int = 0
 
     def take(self, event: bytes) -> str:
         """Read one event; the text it adds."""
@@ -98,8 +156,12 @@ class _Answer:
             return ""
         self.finish_reason = choice.text("finish_reason") or self.finish_reason
         delta = choice.child("delta")
-        added = (delta.text("content") or "") if delta else ""
-        self.texts.append(added)
+        added = (delta.text("content", cap=ANSWER_CAP) or "") if delta else ""
+        self.characters += len(added)
+        if self.characters > ANSWER_CAP:
+            raise GarbledAnswer(f"the answer has more than {ANSWER_CAP} characters")
+        if added:
+            self.texts.append(added)
         return added
 
     def whole(self) -> Completion:
@@ -107,6 +169,8 @@ class _Answer:
             raise BrokenOff(
                 "the answer stops in the middle: the stream ended without saying that it is whole"
             )
+        if not self.texts and self.finish_reason is None:
+            raise GarbledAnswer("the answer is empty, and does not say why it ended")
         return Completion(
             text="".join(self.texts),
             finish_reason=self.finish_reason or "unknown",
@@ -119,12 +183,17 @@ class _Answer:
 def _good(value: object, what: str, redact: Callable[[str], str]) -> Fields:
     """The fields of an answer. Unlike a lease, one that carries an `error` has failed."""
     fields = Fields(value, what)
-    if fields.raw("error") or fields.raw("object") == "error":
-        message, code = error_words(value, redact)
-        raise ServerFault(
-            f"the server broke off its answer: {message or 'an error without a message'}", platform_code=code
-        )
+    if fields.raw("error") or fields.raw("object") == "error" or error_in_success(value):
+        raise _broken_off(value, redact)
     return fields
+
+
+def _broken_off(error: object, redact: Callable[[str], str]) -> ServerFault:
+    """What a server says in place of the rest of its answer."""
+    message, code = error_words(error, redact)
+    return ServerFault(
+        f"the server broke off its answer: {message or 'an error without a message'}", platform_code=code
+    )
 
 
 def first_choice(fields: Fields) -> Fields | None:

@@ -13,8 +13,10 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 from harpoon_cli.client.embedded import Application
+from harpoon_cli.client.resolving import resolve
+from harpoon_cli.client.wire import BODY_CAP_BYTES
 from harpoon_cli.domain import Secret
-from harpoon_cli.errors import ConfigurationFault, NotSent
+from harpoon_cli.errors import ConfigurationFault, HarpoonError, NotSent
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 """What sends https through a proxy."""
@@ -50,7 +52,7 @@ class Network:
     """
 
     connect_s: float = 5.0
-    max_body_bytes: int = 16 * 1024 * 1024
+    max_body_bytes: int = BODY_CAP_BYTES
     ca_bundle: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
@@ -63,7 +65,7 @@ async def resolve_s(base_url: str, *, deadline_s: float = 10.0) -> float:
     began = monotonic()
     try:
         async with asyncio.timeout(deadline_s):
-            await asyncio.get_running_loop().getaddrinfo(url.hostname, url.port)
+            await resolve(url.hostname or "", url.port)
     except (OSError, UnicodeError) as cause:
         why = f"not within {deadline_s:g} s" if isinstance(cause, TimeoutError) else reason(cause)
         raise NotSent(
@@ -76,7 +78,10 @@ async def resolve_s(base_url: str, *, deadline_s: float = 10.0) -> float:
 def reason(error: BaseException) -> str:
     """The innermost reason; the libraries wrap "connection refused" in words that do not say so."""
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    # A call that fails while another failure is handled has that one behind it: a chain can be a circle.
+    while cause is not None and id(cause) not in seen and not isinstance(cause, HarpoonError):
+        seen.add(id(cause))
         error, cause = cause, cause.__cause__ or cause.__context__
         if isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from harpoon_cli.client.exchange import http_date
 from harpoon_cli.client.wire import parse_json
@@ -20,6 +20,12 @@ from harpoon_cli.errors import (
 
 FORBIDDEN_CODES = frozenset({"12370004"})
 """Platform codes that mean a lack of permission whatever the status; hosted·ai sends this one as a 500."""
+
+CAPACITY_CODES = frozenset({"insufficient_capacity", "no_capacity", "10189007"})
+"""Platform codes that mean "full", whatever the status; the last is hosted·ai's."""
+
+LONGEST_WAIT_S = 30 * 24 * 3600.0
+"""A Retry-After beyond this is no more meant than one that is no number."""
 
 MESSAGE_CAP = 500
 """How many characters of a server's own words are quoted."""
@@ -39,24 +45,26 @@ def refusal(
     status: int,
     body: bytes,
     *,
-    retry_after: str | None,
+    headers: Mapping[str, str],
     auth: str,
     redact: Callable[[str], str] = str,
 ) -> PlatformError:
     """The error that an answer with this status stands for.
 
-    `where` is how messages name the call, `retry_after` the header as it came, `auth` how the key was sent,
-    `redact` takes secrets out of the server's words.
+    `where` is how messages name the call, `headers` are the answer's by their names in lower case, `auth` is
+    how the key was sent, `redact` takes secrets out of the server's words.
     """
     message, code = error_words(body, redact)
     kind, hint = _meaning(status, code, auth)
-    wait_s = retry_after_s(retry_after)
+    wait_s = retry_after_s(headers.get("retry-after"), headers.get("date"))
     said = f"{where} answered {status}"
     if message:
         said += f": {message}"
     if wait_s:
-        said += f"; it asks to be left alone for {wait_s:.0f} s"
-    return kind(said, hint=hint, status=status, platform_code=code, retry_after_s=wait_s)
+        until = datetime.now(UTC) + timedelta(seconds=wait_s)
+        said += f"; it asks to be left alone for {wait_s:.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC"
+    worded = message is not None or code is not None
+    return kind(said, hint=hint, status=status, platform_code=code, retry_after_s=wait_s, worded=worded)
 
 
 def _meaning(status: int, code: str | None, auth: str) -> tuple[type[PlatformError], str | None]:
@@ -80,13 +88,21 @@ def _meaning(status: int, code: str | None, auth: str) -> tuple[type[PlatformErr
     return GarbledAnswer, "check platform.base_url: what answers there may be something else"
 
 
-def retry_after_s(value: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header in either form; None for anything else."""
+def retry_after_s(value: str | None, date: str | None = None) -> float | None:
+    """Seconds to wait by a Retry-After header in either form; None for anything else.
+
+    A moment is counted from the answer's Date header, since it is the server's clock that it goes by. One in
+    the past, or too far ahead to be meant, asks for nothing.
+    """
     digits = (value or "").strip()
     if digits.isascii() and digits.isdigit():
-        return float(digits[:9])
+        wait_s = float(digits[:20])
+        return wait_s if wait_s <= LONGEST_WAIT_S else None
     moment = http_date(value)
-    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    if moment is None:
+        return None
+    wait_s = (moment - (http_date(date) or datetime.now(UTC))).total_seconds()
+    return wait_s if 0.0 < wait_s <= LONGEST_WAIT_S else None
 
 
 def error_words(answer: object, redact: Callable[[str], str] = str) -> tuple[str | None, str | None]:
@@ -152,7 +168,8 @@ def error_in_success(value: object, redact: Callable[[str], str] = str) -> str |
 def _is_error(value: Mapping[str, object]) -> bool:
     if value.get("result") == "FAILURE":
         return True
-    present = {name for name, content in value.items() if content is not None}
+    # What is empty carries nothing: an error beside an empty list of pools is no list of no pools.
+    present = {name for name, content in value.items() if content not in (None, "", [], {})}
     if not present <= _ERROR_FIELDS:
         return False
     coded = {"code", "message"} <= present and not _GOOD_CODES.fullmatch(_code(value) or "ok")

@@ -9,25 +9,42 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from harpoon_cli.errors import BrokenOff, NotSent, PlatformError, RateLimited, ServerFault, TimedOut
 
+WORTHWHILE_S = 0.1
+"""A repeat with less time than this would fail for lack of time, and hide why the one before it failed."""
+
 T = TypeVar("T")
+
+
+class Allowance(Protocol):
+    """Pays for repeats: see `client.guard.Guard`."""
+
+    def may_repeat(self) -> bool:
+        """Whether a call that failed may be made again; that is counted as done."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """At most `attempts` calls; the wait after the n-th is random in 0 … min(cap_s, base_s · 2ⁿ⁻¹)."""
+    """At most `attempts` calls; the wait after the n-th is random in 0 … min(cap_s, base_s · 2ⁿ⁻¹).
+
+    A call that hangs may use `share` of the time left while it could still be repeated; without an
+    `allowance` every repeat is paid for.
+    """
 
     attempts: int = 3
     base_s: float = 0.2
     cap_s: float = 10.0
+    share: float = 1.0
+    allowance: Allowance | None = None
 
     def longest_wait_s(self, attempt: int) -> float:
         """The end of the range that the wait after the n-th attempt is drawn from."""
@@ -58,28 +75,74 @@ async def repeat(
 
     `call` is given the seconds it may still take. The last error is raised as it came.
     """
-    ends_at = clock() + deadline_s
+    repeating = _Repeating(policy, clock() + deadline_s, may_repeat, clock, jitter)
+    async for attempt in repeating.attempts(sleep):
+        with attempt:
+            return await call(repeating.left_s(attempt.retry_state))
+    raise AssertionError("it ends with a value or an error")
 
-    def wait_s(state: RetryCallState) -> float:
+
+async def repeat_stream(
+    call: Callable[[float], AsyncGenerator[T, None]],
+    *,
+    policy: RetryPolicy,
+    deadline_s: float,
+    may_repeat: Callable[[PlatformError], bool] = harmless,
+) -> AsyncGenerator[T, None]:
+    """The items of a stream, which is begun anew as `repeat` would, also after some of its items came."""
+    repeating = _Repeating(policy, monotonic() + deadline_s, may_repeat, monotonic, random.uniform)
+    async for attempt in repeating.attempts(asyncio.sleep):
+        state = attempt.retry_state
+        try:
+            async with aclosing(call(repeating.left_s(state))) as items:
+                async for item in items:
+                    yield item
+        except PlatformError as error:
+            # Its own context manager would swallow the end of this generator too.
+            state.set_exception((type(error), error, error.__traceback__))
+        else:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeating:
+    """The decisions of `repeat`; ends_at is the clock's."""
+
+    policy: RetryPolicy
+    ends_at: float
+    may_repeat: Callable[[PlatformError], bool]
+    clock: Callable[[], float]
+    jitter: Callable[[float, float], float]
+
+    def attempts(self, sleep: Callable[[float], Awaitable[None]]) -> AsyncRetrying:
+        return AsyncRetrying(
+            retry=retry_if_exception(
+                lambda error: isinstance(error, PlatformError) and self.may_repeat(error)
+            ),
+            stop=self.is_over,
+            wait=self.wait_s,
+            sleep=sleep,
+            reraise=True,
+        )
+
+    def left_s(self, state: RetryCallState) -> float:
+        left_s = max(0.001, self.ends_at - self.clock())
+        others_may_follow = state.attempt_number < self.policy.attempts and self.may_repeat(TimedOut(""))
+        return left_s * self.policy.share if others_may_follow else left_s
+
+    def wait_s(self, state: RetryCallState) -> float:
         asked_s = _asked_s(state)
         if asked_s is not None:
             return asked_s
-        return min(jitter(0.0, policy.longest_wait_s(state.attempt_number)), (ends_at - clock()) / 2)
+        longest_s = self.policy.longest_wait_s(state.attempt_number)
+        return min(self.jitter(0.0, longest_s), (self.ends_at - self.clock()) / 2)
 
-    def is_over(state: RetryCallState) -> bool:
-        return state.attempt_number >= policy.attempts or clock() + (_asked_s(state) or 0.0) >= ends_at
-
-    async def attempt() -> T:
-        return await call(max(0.001, ends_at - clock()))
-
-    attempts = AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, PlatformError) and may_repeat(error)),
-        stop=is_over,
-        wait=wait_s,
-        sleep=sleep,
-        reraise=True,
-    )
-    return await attempts(attempt)
+    def is_over(self, state: RetryCallState) -> bool:
+        if state.attempt_number >= self.policy.attempts:
+            return True
+        if self.clock() + state.upcoming_sleep + WORTHWHILE_S > self.ends_at:
+            return True
+        return self.policy.allowance is not None and not self.policy.allowance.may_repeat()
 
 
 def _asked_s(state: RetryCallState) -> float | None:

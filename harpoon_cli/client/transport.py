@@ -12,7 +12,9 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from http.cookiejar import CookieJar
 from json import dumps
 from typing import cast
@@ -34,9 +36,12 @@ from harpoon_cli.client.connection import (
 )
 from harpoon_cli.client.embedded import Application, Request
 from harpoon_cli.client.exchange import Exchange
-from harpoon_cli.client.refusals import error_in_success, error_words, refusal
-from harpoon_cli.client.wire import parse_json
-from harpoon_cli.errors import BrokenOff, GarbledAnswer, NotSent, PlatformError, TimedOut
+from harpoon_cli.client.guard import Guard
+from harpoon_cli.client.reading import Answer
+from harpoon_cli.client.refusals import refusal
+from harpoon_cli.client.sockets import Sockets
+from harpoon_cli.errors import BrokenOff, NotSent, PlatformError, TimedOut
+from harpoon_cli.veil import Veil
 
 __all__ = ["Endpoint", "Exchange", "Network", "Transport", "resolve_s"]
 
@@ -70,8 +75,10 @@ class Transport:
         network: Network | None = None,
         *,
         observe: Callable[[Exchange], None] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self._guard = guard
         self._network = network or Network()
         self._observe = observe or (lambda _: None)
         self._identity = identity(endpoint)
@@ -81,10 +88,22 @@ class Transport:
     async def aclose(self) -> None:
         await self._client.aclose()
 
+    def watched_by(self, guard: Guard | None) -> Transport:
+        """The same connections, for calls that another guard watches: another plane of the same host."""
+        other = copy(self)
+        other._guard = guard
+        return other
+
     def redacted(self, text: str) -> str:
-        """The text without the key: servers and proxies may quote what they were sent."""
+        """The text without the key, however it is spelt: servers and proxies quote what they were sent."""
         key = self.endpoint.key
-        return text.replace(key.reveal(), str(key)) if key is not None and key.reveal() else text
+        if key is None or not key.reveal():
+            return text
+        return self._veil.over(text.replace(key.reveal(), str(key)))
+
+    @cached_property
+    def _veil(self) -> Veil:
+        return Veil(*([self.endpoint.key] if self.endpoint.key is not None else []))
 
     async def call(
         self,
@@ -98,7 +117,7 @@ class Transport:
     ) -> object:
         """Make one request and give the JSON of its whole answer; None where a success has no body."""
         async with self._asked(_Question(method, path, body, headers, query), deadline_s) as answer:
-            return answer.value(await answer.whole(self._network.max_body_bytes))
+            return await answer.value(self._network.max_body_bytes)
 
     @asynccontextmanager
     async def events(
@@ -113,7 +132,7 @@ class Transport:
         async with self._asked(_Question("POST", path, body, asks), deadline_s) as answer:
             if answer.kind != "text/event-stream":
                 if answer.kind == "application/json":
-                    answer.value(await answer.whole(ERROR_BODY_BYTES))  # raises what it tells
+                    await answer.value(ERROR_BODY_BYTES)  # raises what it tells
                 raise answer.garbled(f"sent {answer.kind!r} when asked for an event stream")
             async with aclosing(answer.pieces(self._network.max_body_bytes)) as pieces:
                 yield pieces
@@ -123,16 +142,32 @@ class Transport:
                             pass
 
     @asynccontextmanager
-    async def _asked(self, question: _Question, deadline_s: float) -> AsyncIterator[_Answer]:
+    async def _asked(self, question: _Question, deadline_s: float) -> AsyncIterator[Answer]:
+        """The good answer to a question, begun, where the question may be asked now."""
+        ends_at = asyncio.get_running_loop().time() + deadline_s
+        if self._guard is None or deadline_s <= 0:
+            async with self._answered(question, ends_at) as answer:
+                yield answer
+            return
+        began_at = await self._guard.admitted(within_s=deadline_s)
+        try:
+            async with self._answered(question, ends_at) as answer:
+                yield answer
+        except PlatformError as error:
+            self._guard.ended(began_at, error)
+            raise
+        self._guard.ended(began_at)
+
+    @asynccontextmanager
+    async def _answered(self, question: _Question, ends_at: float) -> AsyncIterator[Answer]:
         """The good answer to a question, begun; its call is watched, and its errors are redacted."""
         exchange = Exchange(question.method, question.path)
-        ends_at = asyncio.get_running_loop().time() + deadline_s
         where = f"{question.method} {self.endpoint.base_url}{question.path}"
-        call = _Call(where, exchange, ends_at, self._way_out, self.redacted)
+        call = _Call(where, exchange, ends_at, self._way_out)
         try:
             response = await self._sent(question, call)
             try:
-                yield await self._accepted(_Answer(response, call))
+                yield await self._accepted(self._begun(response, call))
             finally:
                 await response.aclose()
         except PlatformError as error:
@@ -164,18 +199,23 @@ class Transport:
             headers["content-type"] = "application/json"
         return headers | self._identity | dict(question.headers or {})
 
-    async def _accepted(self, answer: _Answer) -> _Answer:
-        if answer.response.is_success:
+    def _begun(self, response: httpx.Response, call: _Call) -> Answer:
+        # An async generator, though its annotation says less.
+        raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+        return Answer(call.where, response.status_code, response.headers, raw, call.in_time, self.redacted)
+
+    async def _accepted(self, answer: Answer) -> Answer:
+        if answer.is_success:
             return answer
         try:
-            body = await answer.whole(ERROR_BODY_BYTES)
+            body = bytes(await answer.whole(ERROR_BODY_BYTES))
         except PlatformError:
             body = b""  # The status stands, whatever became of the words that came with it.
         raise refusal(
-            answer.call.where,
-            answer.response.status_code,
+            answer.where,
+            answer.status,
             body,
-            retry_after=answer.response.headers.get("retry-after"),
+            headers=answer.headers,
             auth=self.endpoint.auth,
             redact=self.redacted,
         )
@@ -191,19 +231,20 @@ class Transport:
 class _Call:
     """A call under way: how messages name it, what is known of it, the loop's time at which it must be over.
 
-    way_out is the hint for when no connection comes about, `redact` takes the key out of a text.
+    way_out is the hint for when no connection comes about.
     """
 
     where: str
     exchange: Exchange
     ends_at: float
     way_out: str
-    redact: Callable[[str], str]
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
         """For one wait on the network: it ends at the deadline, and fails with our errors only."""
         try:
+            if asyncio.get_running_loop().time() >= self.ends_at:
+                raise TimeoutError  # What needs no waiting, since it is buffered, would pass the other one.
             async with asyncio.timeout_at(self.ends_at):
                 yield
         except (*_HTTPX_ERRORS, OSError, UnicodeError) as error:
@@ -218,62 +259,6 @@ class _Call:
         if timed_out:
             return TimedOut(f"{self.where} gave no whole answer in {self.exchange.elapsed_s:.1f} s")
         return BrokenOff(f"{self.where} gave no whole answer: {reason(error)}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """A response whose head has arrived."""
-
-    response: httpx.Response
-    call: _Call
-
-    @property
-    def kind(self) -> str:
-        """The media type, without its parameters."""
-        media_type: str = self.response.headers.get("content-type", "")
-        return self.call.redact(media_type.partition(";")[0].strip()).lower()[:100]
-
-    def garbled(self, what: str, code: str | None = None) -> GarbledAnswer:
-        return GarbledAnswer(
-            f"{self.call.where} {what}", status=self.response.status_code, platform_code=code
-        )
-
-    def value(self, content: bytes) -> object:
-        """The JSON of a whole answer; None where it is empty."""
-        try:
-            value = parse_json(content) if content.strip() else None
-        except GarbledAnswer as cause:
-            kind = f" ({self.kind})" if self.kind else ""
-            raise self.garbled(f"answered {self.response.status_code}{kind}: {cause.message}") from cause
-        if trouble := error_in_success(value, self.call.redact):
-            said = f"answered {self.response.status_code} with an error inside: {trouble}"
-            raise self.garbled(said, error_words(value, self.call.redact)[1])
-        return value
-
-    async def whole(self, cap_bytes: int) -> bytes:
-        content = bytearray()
-        async with aclosing(self.pieces(cap_bytes)) as pieces:
-            async for piece in pieces:
-                content += piece
-        return bytes(content)
-
-    async def pieces(self, cap_bytes: int) -> AsyncGenerator[bytes, None]:
-        """The body as it arrives."""
-        if self.response.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
-            raise self.garbled("sent a compressed answer that was not asked for")
-        total = 0
-        # An async generator, though its annotation says less.
-        raw = cast("AsyncGenerator[bytes, None]", self.response.aiter_raw())
-        async with aclosing(raw) as pieces:
-            while True:
-                async with self.call.in_time():
-                    piece = await anext(pieces, None)
-                if piece is None:
-                    return
-                total += len(piece)
-                if total > cap_bytes:
-                    raise self.garbled(f"sent more than {cap_bytes / 2**20:.3g} MB")
-                yield piece
 
 
 class _NoCookies(CookieJar):
@@ -296,7 +281,7 @@ def _client(endpoint: Endpoint, network: Network) -> httpx.AsyncClient:
         else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     )
     try:
-        return httpx.AsyncClient(
+        client = httpx.AsyncClient(
             verify=tls,
             proxy=network.proxy if endpoint.secure else None,
             timeout=timeout,
@@ -306,6 +291,11 @@ def _client(endpoint: Endpoint, network: Network) -> httpx.AsyncClient:
         )
     except (ValueError, ImportError, httpx.InvalidURL) as cause:
         raise proxy_fault(network) from cause
+    # httpx hands no sockets of ours on to httpcore.
+    for transport in (client._transport, *client._mounts.values()):
+        if isinstance(transport, httpx.AsyncHTTPTransport):
+            transport._pool._network_backend = Sockets()
+    return client
 
 
 class _EmbeddedTransport(httpx.AsyncBaseTransport):

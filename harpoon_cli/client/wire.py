@@ -9,30 +9,63 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn, TypeVar
 
 from harpoon_cli.errors import GarbledAnswer
 
+BODY_CAP_BYTES = 16 * 1024 * 1024
+"""The longest body that is read where no other figure is set."""
+
 EVENT_CAP_BYTES = 1024 * 1024
 """The longest event of a stream that is read; real ones are a few hundred bytes."""
 
+SMALL_BYTES = 1024 * 1024
+"""What may always be used of memory for an answer."""
+
 IDENTIFIER_CAP = 512
 NUMBER_CAP = 40
-"""How many characters ids and numbers may have; more is an attack, not a value."""
+LABEL_CAP = 10_000
+"""How many characters ids, numbers and labels may have; more is an attack, not a value."""
+
+ANSWER_CAP = 4 * 1024 * 1024
+"""How many characters the answer to a prompt may have: a million tokens."""
 
 T = TypeVar("T")
 
 
-def parse_json(body: bytes) -> object:
-    """The JSON value in `body`; `GarbledAnswer` for anything else: NaN, 1e999 and bottomless nesting too."""
+def parse_json(body: bytes | bytearray, cap_bytes: int = BODY_CAP_BYTES) -> object:
+    """The JSON value in `body`; `GarbledAnswer` for anything else: NaN, 1e999, a name twice in one object.
+
+    Nor is anything read that takes more than three times `cap_bytes` of memory: `[[],[],…` takes thirty times
+    its own size.
+    """
     try:
-        return json.loads(body, parse_constant=_no_constant, parse_float=_finite)
+        if _memory_bytes(body) > max(3 * cap_bytes, SMALL_BYTES):
+            raise GarbledAnswer("this is more than any answer holds")
+        text = body.decode("utf-8-sig")
+        return json.loads(
+            text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_each_name_once
+        )
     except (ValueError, RecursionError) as cause:
         reason = "nested too deeply" if isinstance(cause, RecursionError) else str(cause)
         raise GarbledAnswer(f"this is not JSON ({reason})") from cause
+
+
+def _memory_bytes(body: bytes | bytearray) -> int:
+    """What a JSON text takes at most, with all that is made of it: itself, its characters, its values."""
+    widest = 1 if body.isascii() else 4
+    values = 64 * (body.count(b",") + body.count(b"[")) + 150 * body.count(b":") + 232 * body.count(b"{")
+    return len(body) * (1 + 2 * widest) + values
+
+
+def _each_name_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in an object: which of the two is meant is not told")
+    return found
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -49,16 +82,24 @@ def _finite(text: str) -> float:
 class Fields:
     """The fields of one JSON object, read by their contract names or by the names a platform uses instead.
 
-    `names` maps a contract name to this platform's; `what` is how messages call the object. A field that is
-    null is as good as absent.
+    `names` maps a contract name to this platform's; `what` is how messages call the object; `redact` takes
+    secrets out of texts, though not out of ids, which must stay as they are. A field that is null is as good
+    as absent.
     """
 
-    def __init__(self, value: object, what: str, names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        value: object,
+        what: str,
+        names: Mapping[str, str] | None = None,
+        redact: Callable[[str], str] = str,
+    ) -> None:
         if not isinstance(value, dict):
             raise GarbledAnswer(f"{what} should be a JSON object and is {_kind(value)}")
         self._value: dict[str, object] = value
         self._what = what
         self._names = names or {}
+        self._redact = redact
 
     def raw(self, *names: str) -> object | None:
         """The first of the named fields that is there and not null."""
@@ -85,12 +126,15 @@ class Fields:
             raise GarbledAnswer(f"{names[0]} of {self._what} is {_kind(found)} that cannot be used as an id")
         return name
 
-    def text(self, *names: str) -> str | None:
-        """A string, or None where it is absent; any other type is an error."""
-        return self._typed(names, str)
+    def text(self, *names: str, cap: int = LABEL_CAP) -> str | None:
+        """A string of at most `cap` characters, or None where it is absent; any other type is an error."""
+        found = self._typed(names, str)
+        if found is not None and len(found) > cap:
+            raise GarbledAnswer(f"{names[0]} of {self._what} has {len(found)} characters")
+        return None if found is None else self._redact(found)
 
-    def required_text(self, *names: str) -> str:
-        found = self.text(*names)
+    def required_text(self, *names: str, cap: int = LABEL_CAP) -> str:
+        found = self.text(*names, cap=cap)
         if found is None:
             raise GarbledAnswer(f"{self._what} has no {names[0]}")
         return found
@@ -137,19 +181,20 @@ class Fields:
 
     def child(self, name: str) -> Fields | None:
         found = self.raw(name)
-        return None if found is None else Fields(found, f"{name} of {self._what}", self._names)
+        return None if found is None else Fields(found, f"{name} of {self._what}", self._names, self._redact)
 
     def children(self, *names: str) -> Iterator[Fields]:
         """The objects of a required list."""
         found = self.raw(*names)
         if not isinstance(found, list):
             raise GarbledAnswer(f"{self._what} has no list {names[0]!r} ({_kind(found)})")
-        return (Fields(item, f"an item of {names[0]}", self._names) for item in found)
+        return (Fields(item, f"an item of {names[0]}", self._names, self._redact) for item in found)
 
     def strings(self, name: str) -> dict[str, str]:
         """A flat object with its values as text; empty where absent. What is not flat in it is left out."""
         found = self._typed((name,), dict) or {}
-        return {key: str(value) for key, value in found.items() if isinstance(value, str | int | float)}
+        flat = {key: str(value) for key, value in found.items() if isinstance(value, str | int | float)}
+        return {key: text for key, text in flat.items() if len(text) <= LABEL_CAP}
 
 
 def _decimal(value: object) -> Decimal | None:
@@ -175,10 +220,12 @@ class EventScanner:
     """Cuts a byte stream into the data of its server-sent events; comments and other fields are passed over.
 
     Feed it as bytes arrive, in any pieces; lines may end in LF, CR or CRLF. The work is linear in the bytes.
-    An event longer than `EVENT_CAP_BYTES` is `GarbledAnswer`.
+    An event longer than `EVENT_CAP_BYTES` is `GarbledAnswer`. `name` is the kind of the event just given.
     """
 
     def __init__(self) -> None:
+        self.name = b""
+        self._name = b""
         self._line = bytearray()
         self._data: list[bytes] = []
         self._event_bytes = 0
@@ -190,8 +237,11 @@ class EventScanner:
         for line in self._lines(piece):
             if line.startswith(b"data:"):
                 self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+            elif line.startswith(b"event:"):
+                self._name = line[6:].strip()
             elif not line:
                 event, whole = b"\n".join(self._data), bool(self._data)
+                self.name, self._name = self._name, b""
                 self._data, self._event_bytes = [], 0
                 if whole:
                     yield event

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harpoon_cli.client.retry import RetryPolicy, harmless, repeat, unsent
+from harpoon_cli.client.retry import RetryPolicy, harmless, repeat, repeat_stream, unsent
 from harpoon_cli.errors import (
     BrokenOff,
     GarbledAnswer,
@@ -180,6 +180,120 @@ def test_what_is_no_error_of_the_platform_is_not_repeated(error: Exception) -> N
     with pytest.raises(type(error)):
         repeated(call)
     assert len(call.given_s) == 1
+
+
+class Purse:
+    """Pays for so many repeats, and counts who asked."""
+
+    def __init__(self, repeats: int) -> None:
+        self.repeats, self.asked = repeats, 0
+
+    def may_repeat(self) -> bool:
+        self.asked += 1
+        self.repeats -= 1
+        return self.repeats >= 0
+
+
+def test_a_repeat_that_nobody_pays_for_is_not_made_and_not_waited_for() -> None:
+    call, purse = Call(Time(), ServerFault("a"), ServerFault("b"), ServerFault("c")), Purse(1)
+    with pytest.raises(ServerFault, match="b"):
+        repeated(call, policy=RetryPolicy(attempts=5, base_s=1.0, allowance=purse))
+    assert call.time.slept_s == [1.0]
+    assert purse.asked == 2
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        [],
+        [Refused("no")],
+        [ServerFault("a", retry_after_s=1000.0)],
+    ],
+)
+def test_only_a_repeat_that_would_be_made_is_paid_for(errors: list[Exception]) -> None:
+    purse = Purse(5)
+    with suppress(PlatformError):
+        repeated(Call(Time(), *errors), policy=RetryPolicy(allowance=purse))
+    assert purse.asked == 0
+
+
+def test_the_last_attempt_is_not_paid_for_twice() -> None:
+    purse = Purse(5)
+    with pytest.raises(ServerFault):
+        repeated(Call(Time(), *(ServerFault("x") for _ in range(3))), policy=RetryPolicy(allowance=purse))
+    assert purse.asked == 2
+
+
+def test_a_call_that_may_hang_leaves_time_for_the_next_one_but_the_last_has_all_of_it() -> None:
+    call = Call(Time(), TimedOut("a"), TimedOut("b"))
+    repeated(call, policy=RetryPolicy(attempts=3, base_s=0.0, share=0.5), deadline_s=100.0)
+    assert call.given_s == [50.0, 50.0, 100.0]
+
+
+def test_a_call_that_would_not_be_repeated_after_hanging_has_all_of_the_time() -> None:
+    call = Call(Time(), NotSent("a"))
+    repeated(call, policy=RetryPolicy(base_s=0.0, share=0.5), may_repeat=unsent)
+    assert call.given_s == [100.0, 100.0]
+
+
+def pieces(*rounds: list[str | Exception]) -> Callable[[float], AsyncGenerator[str, None]]:
+    """A stream that gives these items, or raises them, one list each time it is begun."""
+    left = list(rounds)
+
+    async def stream(_: float) -> AsyncGenerator[str, None]:
+        for item in left.pop(0):
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    return stream
+
+
+def listened(
+    stream: Callable[[float], AsyncGenerator[str, None]], policy: RetryPolicy | None = None
+) -> list[str]:
+    found: list[str] = []
+
+    async def listen() -> None:
+        policy_ = policy or RetryPolicy(base_s=0.0)
+        found.extend([item async for item in repeat_stream(stream, policy=policy_, deadline_s=10.0)])
+
+    asyncio.run(listen())
+    return found
+
+
+def test_a_stream_is_begun_anew_where_it_breaks_off() -> None:
+    stream = pieces(["a", BrokenOff("x")], [ServerFault("y")], ["a", "b"])
+    assert listened(stream) == ["a", "a", "b"]
+
+
+def test_a_stream_ends_with_its_last_error_as_it_came() -> None:
+    last = BrokenOff("z")
+    with pytest.raises(BrokenOff) as caught:
+        listened(pieces([BrokenOff("x")], [BrokenOff("y")], [last]))
+    assert caught.value is last
+    with pytest.raises(Refused):
+        listened(pieces(["a", Refused("no")]))
+    with pytest.raises(ZeroDivisionError):
+        listened(pieces([ZeroDivisionError()]))
+
+
+def test_a_stream_that_nobody_reads_on_is_ended() -> None:
+    ended: list[str] = []
+
+    async def stream(_: float) -> AsyncGenerator[str, None]:
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            ended.append("yes")
+
+    async def read_one() -> str:
+        async with aclosing(repeat_stream(stream, policy=RetryPolicy(), deadline_s=10.0)) as items:
+            return await anext(items)
+
+    assert asyncio.run(read_one()) == "a"
+    assert ended == ["yes"]
 
 
 waits = st.none() | st.floats(0, 1000)

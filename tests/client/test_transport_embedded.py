@@ -92,6 +92,23 @@ def test_a_call_to_it_has_a_deadline() -> None:
     run(ask())
 
 
+def test_a_deadline_is_noticed_though_nothing_ever_has_to_be_waited_for() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            yield b": keep-alive\n\n"
+
+    platform = Scripted(lambda _: Response(200, pieces(), EVENTS))
+
+    async def listen() -> None:
+        transport = connected(platform, Network(max_body_bytes=2**40))
+        async with transport.events("/", body={}, deadline_s=0.1) as pieces:
+            async for _ in pieces:
+                pass
+
+    with pytest.raises(TimedOut):
+        run(listen())
+
+
 class Stream:
     """Pieces without end, and whether somebody ended them."""
 

@@ -25,6 +25,7 @@ from harpoon_cli.domain import (
 )
 from harpoon_cli.errors import (
     BrokenOff,
+    DoubtfulAbsence,
     Effect,
     GarbledAnswer,
     NoCapacity,
@@ -218,7 +219,7 @@ def test_any_success_of_an_allocate_is_one(status: int) -> None:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"allocation_id": None, "id": 7}, ("id", "7")),
+        ({"allocation_id": None, "id": "a-1"}, ("id", "a-1")),
         ({"pool_id": 12}, ("pool_id", "12")),
         ({"pool_id": None}, ("pool_id", None)),
         ({"price_per_hour": 0.39}, ("price", Price(Decimal("0.39"), "USD"))),
@@ -238,6 +239,46 @@ def test_any_success_of_an_allocate_is_one(status: int) -> None:
 def test_reading_a_lease_is_tolerant(changed: dict[str, object], expected: tuple[str, object]) -> None:
     field, value = expected
     assert getattr(told(always(answer(200, ROW | changed)), read), field) == value
+
+
+def test_an_id_may_be_a_number() -> None:
+    async def read_seven(plane: ControlPlane) -> Lease:
+        return await plane.lease(LeaseId("7"))
+
+    lease = told(always(answer(200, ROW | {"allocation_id": None, "id": 7})), read_seven)
+    assert isinstance(lease, Lease)
+    assert lease.id == "7"
+
+
+@pytest.mark.parametrize("ask", [read, renew])
+def test_the_answer_about_another_lease_is_none(ask: Ask) -> None:
+    """A reused connection can hand out the answer to another request, and show a lease of ours as gone."""
+    error = trouble(always(answer(200, ROW | {"allocation_id": "a-2", "status": "released"})), ask)
+    assert isinstance(error, GarbledAnswer)
+    assert "answered with lease a-2" in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, b'{"error": "no such allocation", "code": "not_found"}', NoSuchLease),
+        (410, b"", NoSuchLease),
+        (404, b"<html>404 Not Found</html>", DoubtfulAbsence),
+        (404, b"", DoubtfulAbsence),
+        (404, b"[]", DoubtfulAbsence),
+    ],
+)
+@pytest.mark.parametrize("ask", [read, release])
+def test_only_the_platform_s_own_words_say_that_there_is_no_lease(
+    ask: Ask, status: int, body: bytes, kind: type[PlatformError]
+) -> None:
+    assert type(trouble(always(answer(status, body)), ask)) is kind
+
+
+def test_an_allocate_that_a_proxy_refuses_may_have_been_granted() -> None:
+    error = trouble(always(answer(404, b"<html>no upstream</html>")), allocate)
+    assert isinstance(error, GarbledAnswer)
+    assert isinstance(trouble(always(answer(404, b'{"error": "no such pool"}')), allocate), UnknownPool)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from harpoon_cli.client.control import ControlOptions
+from harpoon_cli.client.refusals import CAPACITY_CODES
 from harpoon_cli.client.retry import repeat
 from harpoon_cli.client.service import Features
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import Fields
 from harpoon_cli.domain import Gpu, Lease, LeaseId, LeaseRequest, LeaseStatus, Pool, PoolId, Price
 from harpoon_cli.errors import (
+    DoubtfulAbsence,
     GarbledAnswer,
     NoCapacity,
     NoSuchLease,
@@ -26,14 +28,12 @@ from harpoon_cli.errors import (
     PlatformError,
     Refused,
     UnknownPool,
+    UnmarkedAnswer,
 )
 
 T = TypeVar("T")
 
 PATHS = {"allocate": "/v1/allocate", "pools": "/v1/pools", "health": "/health"}
-
-CAPACITY_CODES = frozenset({"insufficient_capacity", "no_capacity", "10189007"})
-"""Codes that mean "full", whatever the status; the last is hosted·ai's."""
 
 _WORDS = {
     LeaseStatus.PENDING: "pending creating provisioning subscribing queued starting",
@@ -86,19 +86,30 @@ class SeedControl:
 
     def _must_be_ours(self, lease: Lease, request: LeaseRequest) -> None:
         """A reused connection, or a proxy, can hand out the answer to somebody else's request."""
-        if self.features.metadata and lease.metadata.get("reference") != request.reference:
-            raise GarbledAnswer(
-                f"the answer to the allocate does not carry our reference {request.reference}; "
-                "it may be the answer to another request",
-                hint="a platform that never sends metadata back needs platform.metadata = false",
-            )
+        carried = lease.metadata.get("reference")
+        if carried == request.reference or (carried is None and not self.features.metadata):
+            return
+        raise UnmarkedAnswer(
+            f"the answer to the allocate names lease {lease.id} and does not carry our reference "
+            f"{request.reference}; it may be the answer to another request",
+            hint="a platform that never sends metadata back needs platform.metadata = false",
+            lease_id=lease.id,
+            marked=carried is not None,
+        )
 
     async def lease(self, lease_id: LeaseId) -> Lease:
         try:
             answer = await self._repeatedly("GET", self._one(lease_id))
         except Refused as refusal:
             raise _no_such_lease(refusal, lease_id) from refusal
-        return self._lease(self._fields(answer, f"lease {lease_id}"))
+        return self._that_one(answer, lease_id)
+
+    def _that_one(self, answer: object, lease_id: LeaseId) -> Lease:
+        """The answer to another request, taken for this one, could show a lease of ours as gone."""
+        lease = self._lease(self._fields(answer, f"lease {lease_id}"))
+        if lease.id != lease_id:
+            raise GarbledAnswer(f"asked for lease {lease_id}, the platform answered with lease {lease.id}")
+        return lease
 
     async def leases(self) -> tuple[Lease, ...]:
         ends_at = monotonic() + self._options.deadline_s
@@ -128,7 +139,7 @@ class SeedControl:
             answer = await self._repeatedly("PATCH", self._one(lease_id), body=body)
         except Refused as refusal:
             raise _no_such_lease(refusal, lease_id) from refusal
-        return self._lease(self._fields(answer, f"lease {lease_id}"))
+        return self._that_one(answer, lease_id)
 
     async def release(self, lease_id: LeaseId) -> None:
         try:
@@ -141,7 +152,7 @@ class SeedControl:
             answer = await self._repeatedly("GET", self._paths["health"])
         except Refused as refusal:
             raise _not_offered(refusal, "a health check") from refusal
-        return self._fields(answer or {}, "the health check").text("status") or "answers"
+        return self._fields({} if answer is None else answer, "the health check").text("status") or "answers"
 
     async def _repeatedly(
         self,
@@ -165,7 +176,7 @@ class SeedControl:
         return f"{self._paths['allocate']}/{quote(lease_id, safe='')}"
 
     def _fields(self, answer: object, what: str) -> Fields:
-        return Fields(answer, what, self._options.names)
+        return Fields(answer, what, self._options.names, self._transport.redacted)
 
     def _named(self, body: dict[str, object]) -> dict[str, object]:
         names = self._options.names
@@ -256,6 +267,13 @@ def _no_such_lease(refusal: Refused, lease_id: LeaseId) -> Refused:
         return NotOffered("this platform does not offer this for a single lease", status=refusal.status)
     if refusal.status not in (404, 410):
         return refusal
+    if not refusal.worded and refusal.status == 404:
+        return DoubtfulAbsence(
+            f"a 404 came for lease {lease_id}, but not in the platform's words: what answers there may be "
+            "something else",
+            hint="harpoon doctor; check platform.base_url",
+            status=refusal.status,
+        )
     return NoSuchLease(
         f"the platform knows no lease {lease_id}", hint="harpoon leases", status=refusal.status
     )
@@ -270,6 +288,11 @@ def _allocate_error(error: PlatformError, pool_id: PoolId) -> PlatformError:
             status=error.status,
             platform_code=error.platform_code,
             retry_after_s=error.retry_after_s,
+        )
+    if type(error) is Refused and not error.worded:
+        # Not the platform's words: a proxy may have lost an answer that gave us a lease.
+        return GarbledAnswer(
+            error.message, hint="harpoon doctor; check platform.base_url", status=error.status
         )
     if isinstance(error, Refused) and error.status == 404:
         return UnknownPool(

@@ -15,11 +15,15 @@ from harpoon_cli.errors import ConfigurationFault
 
 @dataclass(frozen=True, slots=True)
 class InferenceOptions:
-    """`path` is where prompts are posted; deadline_s is for a whole answer, streamed or not."""
+    """`path` is where prompts are posted; deadline_s is for a whole answer, streamed or not.
+
+    idempotency_keys: the server answers the same key and prompt once, however often they come.
+    """
 
     path: str | None = None
     deadline_s: float = 300.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    idempotency_keys: bool = False
 
 
 def names() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from harpoon_cli.client.answers import asked, first_choice, streamed, usage
 from harpoon_cli.client.inference import InferenceOptions
 from harpoon_cli.client.retry import repeat
 from harpoon_cli.client.transport import Transport
-from harpoon_cli.client.wire import Fields
+from harpoon_cli.client.wire import ANSWER_CAP, Fields
 from harpoon_cli.domain import Completion, CompletionRequest, Delta
 from harpoon_cli.errors import GarbledAnswer, NotOffered, Refused
 
@@ -65,9 +65,12 @@ def _completion(fields: Fields) -> Completion:
     message = choice.child("message") if choice else None
     if choice is None or message is None:
         raise GarbledAnswer("the answer to the prompt has no choice with a message")
+    text, finish_reason = message.text("content", cap=ANSWER_CAP), choice.text("finish_reason")
+    if text is None and finish_reason is None:
+        raise GarbledAnswer("the answer to the prompt is empty, and does not say why it ended")
     return Completion(
-        text=message.text("content") or "",
-        finish_reason=choice.text("finish_reason") or "unknown",
+        text=text or "",
+        finish_reason=finish_reason or "unknown",
         model_used=fields.text("model"),
         usage=usage(fields),
         engine=fields.text("engine"),

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from harpoon_cli.client.answers import asked, streamed, usage
 from harpoon_cli.client.inference import InferenceOptions
 from harpoon_cli.client.transport import Transport
+from harpoon_cli.client.wire import ANSWER_CAP
 from harpoon_cli.domain import Completion, CompletionRequest, Delta
 from harpoon_cli.errors import NotOffered
 
@@ -26,7 +27,7 @@ class SeedInference:
     async def complete(self, request: CompletionRequest) -> Completion:
         fields = await asked(self._transport, self._path, _body(request, stream=False), self._options)
         return Completion(
-            text=fields.required_text("text"),
+            text=fields.required_text("text", cap=ANSWER_CAP),
             finish_reason=fields.text("finish_reason") or "unknown",
             model_used=fields.text("model_used"),
             usage=usage(fields),

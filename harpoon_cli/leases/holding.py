@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 from harpoon_cli.domain import LeaseRecord
-from harpoon_cli.leases.lifecycle import Lifecycle, finishing
+from harpoon_cli.leases.lifecycle import Lifecycle
+from harpoon_cli.leases.patience import finishing
 
 Phase = Callable[[str], AbstractContextManager[object]]
 """Called with "allocate", "ready" and "release" around each, so that a command can time and show them."""
@@ -29,8 +30,9 @@ async def holding(
     """The lease of an intent, ready unless wait=False, for the block's length.
 
     On the way out, by return, error or cancel, it is released and read back as gone, or `MayStillBill` is
-    raised. With keep it stays, but only where the block ends well. After a cancel, also one that comes during
-    the release, `interrupted_release_s` is left for that.
+    raised. With keep it stays, but only where the block ends well; its row does not say so before
+    `Ledger.keep`: until somebody was told of it, nobody would miss it. After a cancel, also one that comes
+    during the release, `interrupted_release_s` is left for that.
     """
     record, kept, cancelled = intent, False, False
     try:
@@ -40,8 +42,7 @@ async def holding(
             with phase("ready"):
                 record = await lifecycle.wait_ready(record)
         yield record
-        if keep:
-            kept = lifecycle.ledger.keep(record.reference)
+        kept = keep
     except asyncio.CancelledError:
         cancelled = True
         raise
@@ -52,10 +53,9 @@ async def holding(
 
 
 async def _give_back(lifecycle: Lifecycle, record: LeaseRecord, *, hurried: bool) -> None:
-    hurry_s = lifecycle.patience.interrupted_release_s
     try:
-        work = lifecycle.settle(record, within_s=hurry_s if hurried else None)
-        await finishing(work, within_s=hurry_s)
+        work = lifecycle.settle(record, within_s=lifecycle.hurry.left_s() if hurried else None)
+        await finishing(work, within_s=lifecycle.hurry.left_s)
     except asyncio.CancelledError as cut:
         if lifecycle.is_over(record):
             raise

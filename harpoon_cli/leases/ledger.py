@@ -14,42 +14,28 @@ is ignored, so that a slow process cannot take back what another has already set
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
-from time import monotonic, sleep
-from typing import TypeVar
 
-from harpoon_cli.domain import (
-    Gpu,
-    Lease,
-    LeaseId,
-    LeaseRecord,
-    LeaseRequest,
-    LeaseState,
-    LeaseStatus,
-    Origin,
-    Owner,
-    PoolId,
-    Price,
-    Reference,
-    Requirements,
-)
+from harpoon_cli.domain import Lease, LeaseRecord, LeaseState, LeaseStatus, Reference
 from harpoon_cli.errors import StorageFault
-from harpoon_cli.leases.private import private_directory
-
-T = TypeVar("T")
-
-SCHEMA_VERSION = 1
-
-BUSY_S = 10.0
-"""How long a writer waits for another; a transaction here takes milliseconds."""
+from harpoon_cli.leases import storage
+from harpoon_cli.leases.marks import Marks
+from harpoon_cli.leases.rows import (
+    COLUMNS,
+    UNREADABLE,
+    owner_text,
+    price_text,
+    record_of,
+    request_text,
+    stamp,
+    storable,
+    told_by,
+    when_text,
+)
 
 TROUBLE_CAP = 500
 """The characters of a platform's message that are kept."""
@@ -80,63 +66,49 @@ CREATE TABLE IF NOT EXISTS leases (
     trouble TEXT
 ) STRICT
 """
-_COLUMNS = (
-    "endpoint, state, request, owner, intended_at, lease_id, gpu, price, accepted_at, seen_at, ready_at, "
-    "expires_at, released_at, kept, trouble"
+_SEARCHED = "CREATE TABLE searched (endpoint TEXT PRIMARY KEY, searched_at TEXT NOT NULL) STRICT"
+
+VERSIONS = (
+    (_TABLE,),
+    (
+        "ALTER TABLE leases ADD COLUMN lost_answers INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE leases ADD COLUMN asked_at TEXT",
+        "ALTER TABLE leases ADD COLUMN used_s REAL",
+        _SEARCHED,
+    ),
 )
-
-UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
-"""What reading a cell that is not what we wrote can raise."""
-
-_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-_RUINED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""What each version of the file has more than the one before it."""
 
 
 class Ledger:
     """The leases of this user on this machine. Every method raises `StorageFault` where the file fails.
 
     Safe to share between processes: each change is one short immediate transaction, durable when it returns.
+    A ruined file is moved away, never written over: `ruined` is where it lies now, None where it was whole.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._told():
-            private_directory(path.parent)
-            _create(path)
-            self._connection = _patiently(self._connected)
+        self.ruined: Path | None = None
+        self._marks = Marks(path.with_name("kept"))
+        with storage.told(path):
+            self._connection = self._open()
 
-    def _connected(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
-        # One cell that is no text must not keep the other rows from being read.
-        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
+    def _open(self) -> sqlite3.Connection:
+        connection, self.ruined = storage.opened(self.path, self._prepare)
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
+        """Bring the file to this version's form; `storage.Ruined` where it cannot be one of ours."""
+        if storage.is_newer(connection, VERSIONS):
             raise StorageFault(
                 f"the ledger {self.path} was written by a newer harpoon",
                 hint="install that version again; this one must not touch its leases",
             )
-        if version < SCHEMA_VERSION:
-            with _transaction(connection):
-                connection.execute(_TABLE)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.Error) as cause:
-            why, hint = _explained(cause, self.path)
-            raise StorageFault(f"the ledger {self.path} cannot be used: {why}", hint=hint) from cause
+        storage.upgrade(connection, VERSIONS)
+        there = {row[1] for row in connection.execute("PRAGMA table_info(leases)")}
+        if not {"reference", "holder", *COLUMNS} <= there:
+            raise storage.Ruined("it lacks columns that every ledger has")
 
     def close(self) -> None:
         self._connection.close()
@@ -147,10 +119,11 @@ class Ledger:
             "reference": record.reference,
             "endpoint": record.endpoint,
             "state": LeaseState.INTENT.value,
-            "request": _request_text(record.request),
-            "owner": _owner_text(record.owner),
+            "request": request_text(record.request),
+            "owner": owner_text(record.owner),
             "holder": holder,
-            "intended_at": _when_text(record.intended_at),
+            "intended_at": when_text(record.intended_at),
+            "price": price_text(record.price),
         }
         names = ", ".join(row)
         marks = ", ".join(f":{name}" for name in row)
@@ -160,15 +133,15 @@ class Ledger:
         """The platform gave us this lease; one that is active at once is ready at the same moment."""
         return self._change(
             "UPDATE leases SET state = :held, lease_id = :lease_id, accepted_at = :at, gpu = :gpu, "
-            "price = :price, ready_at = :ready_at, expires_at = :expires_at, released_at = NULL "
-            "WHERE reference = :reference AND lease_id IS NULL",
+            "price = coalesce(:price, price), ready_at = :ready_at, expires_at = :expires_at, "
+            "released_at = NULL WHERE reference = :reference AND lease_id IS NULL",
             {
                 "held": LeaseState.HELD.value,
                 "reference": reference,
                 "lease_id": lease.id,
-                "at": _when_text(at),
-                "ready_at": _when_text(at) if lease.status is LeaseStatus.ACTIVE else None,
-                **_told_by(lease),
+                "at": when_text(at),
+                "ready_at": when_text(at) if lease.status is LeaseStatus.ACTIVE else None,
+                **told_by(lease),
             },
         )
 
@@ -180,9 +153,9 @@ class Ledger:
             "expires_at = coalesce(:expires_at, expires_at) WHERE reference = :reference",
             {
                 "reference": reference,
-                "at": _when_text(at),
-                "ready_at": _when_text(at) if lease.status is LeaseStatus.ACTIVE else None,
-                **_told_by(lease),
+                "at": when_text(at),
+                "ready_at": when_text(at) if lease.status is LeaseStatus.ACTIVE else None,
+                **told_by(lease),
             },
         )
 
@@ -194,15 +167,51 @@ class Ledger:
         """The platform may have given a lease that we do not know."""
         return self._step(reference, UNANSWERED, LeaseState.UNSURE, trouble=trouble)
 
+    def answer_lost(self, reference: Reference, trouble: str) -> bool:
+        """An ask that may have left was not answered: unsure, and one lease more may come of it."""
+        return self._step(reference, UNANSWERED, LeaseState.UNSURE, trouble=trouble, lost=1)
+
+    def asking_again(self, reference: Reference, at: datetime) -> bool:
+        """The very request is about to be sent again: unsure from now on, whatever the first ask comes to.
+
+        A lease that comes of it begins now, not at the intent. False where it has been answered meanwhile.
+        """
+        return self._step(reference, UNANSWERED, LeaseState.UNSURE, lost=1, asked_at=when_text(at))
+
+    def used(self, reference: Reference, seconds: float) -> bool:
+        """For how long work ran on it, counted from nothing each time it is told."""
+        return self._change(
+            "UPDATE leases SET used_s = :used_s WHERE reference = :reference",
+            {"reference": reference, "used_s": str(seconds)},
+        )
+
+    def searched(self, endpoint: str) -> bool:
+        """Has the platform's list been searched for what an earlier ledger, lost since, had written down?"""
+        with storage.told(self.path):
+            query = "SELECT 1 FROM searched WHERE endpoint = ?"
+            return self._connection.execute(query, (storable(endpoint),)).fetchone() is not None
+
+    def search_done(self, endpoint: str, at: datetime) -> None:
+        self._change(
+            "INSERT OR REPLACE INTO searched (endpoint, searched_at) VALUES (:endpoint, :at)",
+            {"endpoint": endpoint, "at": when_text(at)},
+        )
+
     def absent(self, reference: Reference, at: datetime) -> bool:
         """It is proved that no lease came of it, or that it is over."""
-        return self._step(reference, UNANSWERED, LeaseState.RELEASED, released_at=_when_text(at))
+        return self._step(reference, UNANSWERED, LeaseState.RELEASED, released_at=when_text(at))
 
     def keep(self, reference: Reference) -> bool:
-        """The lease shall outlive the process that asked for it."""
+        """The lease shall outlive the process that asked for it, and the loss of this ledger."""
+        with storage.told(self.path):
+            self._marks.put(reference)
         return self._change(
             "UPDATE leases SET kept = 1 WHERE reference = :reference", {"reference": reference}
         )
+
+    def was_kept(self, reference: Reference) -> bool:
+        """Was it kept, as far as is known without its row?"""
+        return self._marks.has(reference)
 
     def releasing(self, reference: Reference, trouble: str | None = None) -> bool:
         """It is being given back; `trouble` is why that could not be confirmed."""
@@ -210,7 +219,9 @@ class Ledger:
 
     def released(self, reference: Reference, at: datetime) -> bool:
         """It was read back as gone."""
-        return self._step(reference, GIVEN, LeaseState.RELEASED, released_at=_when_text(at))
+        done = self._step(reference, GIVEN, LeaseState.RELEASED, released_at=when_text(at))
+        self._marks.take_away(reference)
+        return done
 
     def reopened(self, reference: Reference) -> bool:
         """A lease that was given back is shown as live after all, and is being given back again."""
@@ -232,10 +243,15 @@ class Ledger:
         *,
         trouble: str | None = None,
         released_at: str | None = None,
+        lost: int = 0,
+        asked_at: str | None = None,
     ) -> bool:
         """Move a row to `state`, if it is in one of `origins`; whether it was."""
         marks = ", ".join(f"'{origin}'" for origin in origins)
-        changes = "state = :state, trouble = coalesce(:trouble, trouble), released_at = :released_at"
+        changes = (
+            "state = :state, trouble = coalesce(:trouble, trouble), released_at = :released_at, "
+            "lost_answers = lost_answers + :lost, asked_at = coalesce(:asked_at, asked_at)"
+        )
         return self._change(
             f"UPDATE leases SET {changes} WHERE reference = :reference AND state IN ({marks})",  # noqa: S608 our own names
             {
@@ -243,14 +259,16 @@ class Ledger:
                 "state": state.value,
                 "trouble": trouble and trouble[:TROUBLE_CAP],
                 "released_at": released_at,
+                "lost": str(lost),
+                "asked_at": asked_at,
             },
         )
 
     def _change(self, statement: str, values: Mapping[str, str | None]) -> bool:
         """One durable transaction of one statement; whether it changed anything."""
-        with self._told(), _transaction(self._connection):
-            storable = {name: _storable(value) for name, value in values.items()}
-            return self._connection.execute(statement, storable).rowcount > 0
+        with storage.told(self.path), storage.transaction(self._connection):
+            cells = {name: storable(value) for name, value in values.items()}
+            return self._connection.execute(statement, cells).rowcount > 0
 
     def record(self, reference: Reference) -> LeaseRecord | None:
         """The record of that reference; `StorageFault` where its row is not whole."""
@@ -272,13 +290,20 @@ class Ledger:
 
     def since(self, moment: datetime) -> tuple[LeaseRecord, ...]:
         """Every record intended at or after `moment`, oldest first; without rows that are not whole."""
-        return self._whole(self._rows("intended_at >= ?", (_stamp(moment),)))
+        return self._whole(self._since(moment))
 
-    def broken_rows(self) -> tuple[StorageFault, ...]:
-        """An error for every row that is not whole and may stand for a lease that is not over."""
+    def _since(self, moment: datetime) -> Sequence[Sequence[str]]:
+        return self._rows("intended_at >= ?", (stamp(moment),))
+
+    def broken_rows(self, since: datetime | None = None) -> tuple[StorageFault, ...]:
+        """An error for every row that is not whole and may stand for a lease that is not over.
+
+        Given a moment, for every row that is not whole and intended since, over or not.
+        """
         troubles: list[StorageFault] = []
         over = (LeaseState.RELEASED, LeaseState.REFUSED)
-        for row in self._rows("state NOT IN (?, ?)", over):
+        wanted = self._rows("state NOT IN (?, ?)", over) if since is None else self._since(since)
+        for row in wanted:
             try:
                 self._read(row)
             except StorageFault as trouble:
@@ -286,16 +311,16 @@ class Ledger:
         return tuple(troubles)
 
     def holder(self, reference: Reference) -> str | None:
-        with self._told():
+        with storage.told(self.path):
             row = self._connection.execute(
                 "SELECT holder FROM leases WHERE reference = ?", (reference,)
             ).fetchone()
         return row[0] if row else None
 
     def _rows(self, where: str, values: Sequence[str]) -> Sequence[Sequence[str]]:
-        query = f"SELECT {_COLUMNS} FROM leases WHERE {where} ORDER BY intended_at, rowid"  # noqa: S608 our own names
-        with self._told():
-            return self._connection.execute(query, [_storable(value) for value in values]).fetchall()
+        query = f"SELECT {', '.join(COLUMNS)} FROM leases WHERE {where} ORDER BY intended_at, rowid"  # noqa: S608 our own names
+        with storage.told(self.path):
+            return self._connection.execute(query, [storable(value) for value in values]).fetchall()
 
     def _whole(self, rows: Iterable[Sequence[str]]) -> tuple[LeaseRecord, ...]:
         """The rows that can be read: one that cannot must not keep the others from being given back."""
@@ -307,193 +332,9 @@ class Ledger:
 
     def _read(self, row: Sequence[str]) -> LeaseRecord:
         try:
-            return _record(row)
+            return record_of(row)
         except UNREADABLE as cause:
             raise StorageFault(
                 f"a row of the ledger {self.path} is not whole ({row[5] or 'no lease id'})",
-                hint=_set_aside(self.path),
+                hint=storage.move_away(self.path),
             ) from cause
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        # A COMMIT that fails, on a full disk, may or may not have rolled back by itself.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _create(path: Path) -> None:
-    """An empty file, where there is none, and the way to it on the disk: syncing a file does not do that.
-
-    SQLite gives its own files beside the ledger the mode that the ledger has.
-    """
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        return
-    for directory in path.parents:
-        with suppress(OSError):  # one that we may not read is not one that we made
-            _sync(directory)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _patiently(connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
-    """Open a file that others open for the first time at this moment: SQLite does not always wait then."""
-    ends_at = monotonic() + BUSY_S
-    while True:
-        try:
-            return connect()
-        except sqlite3.OperationalError as error:
-            if _primary_code(error) not in _BUSY or monotonic() >= ends_at:
-                raise
-            sleep(0.01)
-
-
-def _primary_code(error: BaseException) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _explained(cause: Exception, path: Path) -> tuple[str, str]:
-    """Why the file cannot be used, and what helps."""
-    code = _primary_code(cause)
-    if code in _BUSY:
-        return f"another process has kept it busy for {BUSY_S:g} s", "try again; harpoon leases"
-    if code in _RUINED:
-        return str(cause), _set_aside(path)
-    return str(cause), "no lease is asked for without it; check its disk and directory, or set XDG_STATE_HOME"
-
-
-def _set_aside(path: Path) -> str:
-    # Its -wal and -shm go with it: beside a new ledger, an old log would spoil that too.
-    beside = shlex.quote(str(path.parent / "broken-XXXXXX"))
-    move = f'mv {shlex.quote(str(path))}* "$(mktemp -d {beside})"'
-    return f"set it aside with {move}; harpoon leases still shows what the platform lists"
-
-
-def _storable(value: str | None) -> str | None:
-    """Text as SQLite can take it: JSON and file names can hold half characters, which UTF-8 cannot."""
-    return None if value is None else value.encode("utf-8", "backslashreplace").decode()
-
-
-def _told_by(lease: Lease) -> dict[str, str | None]:
-    return {
-        "gpu": _gpu_text(lease.gpu),
-        "price": _price_text(lease.price),
-        "expires_at": _when_text(lease.expires_at),
-    }
-
-
-def _record(row: Sequence[str]) -> LeaseRecord:
-    endpoint, state, request, owner, intended_at, lease_id, gpu, price, *rest = row
-    accepted_at, seen_at, ready_at, expires_at, released_at, kept, trouble = rest
-    # What settling needs must be whole; what is only told is None where it is not.
-    return LeaseRecord(
-        request=_request(request),
-        endpoint=endpoint,
-        owner=_if_whole(_owner, owner) or Owner("unknown", "unknown"),
-        state=LeaseState(state),
-        intended_at=_when(intended_at),
-        lease_id=None if lease_id is None else LeaseId(lease_id),
-        gpu=_if_whole(_gpu, gpu),
-        price=_if_whole(_price, price),
-        accepted_at=_if_whole(_when, accepted_at),
-        seen_at=_if_whole(_when, seen_at),
-        ready_at=_if_whole(_when, ready_at),
-        expires_at=_if_whole(_when, expires_at),
-        released_at=_if_whole(_when, released_at),
-        kept=bool(kept),
-        trouble=trouble,
-    )
-
-
-def _if_whole(read: Callable[[str], T], text: str | None) -> T | None:
-    """What a cell says; None where it is empty or cannot be read."""
-    try:
-        return None if text is None else read(text)
-    except UNREADABLE:
-        return None
-
-
-def _when(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone cannot be compared")
-    return moment
-
-
-def _when_text(moment: datetime | None) -> str | None:
-    return None if moment is None else _stamp(moment)
-
-
-def _stamp(moment: datetime) -> str:
-    """Fixed width and one zone, so that comparing the texts compares the times."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _request_text(request: LeaseRequest) -> str:
-    wanted = request.requirements
-    return json.dumps(
-        {
-            "reference": request.reference,
-            "idempotency_key": request.idempotency_key,
-            "pool_id": request.pool_id,
-            "requirements": {"vram_mb": wanted.vram_mb, "tflops": wanted.tflops, "model": wanted.model},
-            "ttl_s": request.ttl_s,
-            "metadata": dict(request.metadata),
-        }
-    )
-
-
-def _request(text: str) -> LeaseRequest:
-    value = json.loads(text)
-    return LeaseRequest(
-        reference=Reference(value["reference"]),
-        idempotency_key=value["idempotency_key"],
-        pool_id=PoolId(value["pool_id"]),
-        requirements=Requirements(**value["requirements"]),
-        ttl_s=int(value["ttl_s"]),
-        metadata=dict(value["metadata"]),
-    )
-
-
-def _owner_text(owner: Owner) -> str:
-    return json.dumps({"user": owner.user, "host": owner.host, "run_id": owner.run_id, "pid": owner.pid})
-
-
-def _owner(text: str) -> Owner:
-    return Owner(**json.loads(text))
-
-
-def _gpu(text: str) -> Gpu:
-    return Gpu(**json.loads(text))
-
-
-def _gpu_text(gpu: Gpu | None) -> str | None:
-    if gpu is None:
-        return None
-    return json.dumps({"model": gpu.model, "vram_mb": gpu.vram_mb, "tflops": gpu.tflops})
-
-
-def _price_text(price: Price | None) -> str | None:
-    if price is None:
-        return None
-    return json.dumps([str(price.per_hour), price.currency, price.origin])
-
-
-def _price(text: str) -> Price:
-    per_hour, currency, origin = json.loads(text)
-    if not (amount := Decimal(per_hour)).is_finite():
-        raise ValueError("a price is a number")
-    return Price(amount, currency, Origin(origin))

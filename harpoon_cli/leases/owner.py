@@ -6,6 +6,8 @@ import getpass
 import os
 import socket
 from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
 
 from harpoon_cli.domain import Owner
 
@@ -20,11 +22,24 @@ RUN_VARIABLES = (
 """Where a CI run's id is looked for: ours, GitHub, GitLab, Buildkite, CircleCI, Jenkins; the first wins."""
 
 
-def current_owner(environ: Mapping[str, str]) -> Owner:
+def current_owner(environ: Mapping[str, str], state: Path) -> Owner:
+    """Us, with the ledger in the directory `state`."""
     run_id = next((environ[name] for name in RUN_VARIABLES if environ.get(name)), None)
-    return Owner(
-        _sendable(_user()), _sendable(socket.gethostname()), run_id and _sendable(run_id), os.getpid()
-    )
+    host = _sendable(socket.gethostname())
+    return Owner(_sendable(_user()), host, run_id and _sendable(run_id), os.getpid(), _home(host, state))
+
+
+def _home(host: str, state: Path) -> str:
+    """A mark of this ledger: 64 bits of a hash over host, user, container and directory.
+
+    Two containers may share host name, user and path; Linux gives each a mount namespace of its own.
+    """
+    try:
+        container = os.readlink("/proc/self/ns/mnt")  # noqa: PTH115 - not a path
+    except OSError:
+        container = ""
+    place = f"{host} {os.getuid()} {container} {os.path.realpath(state)}"
+    return sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _sendable(name: str) -> str:

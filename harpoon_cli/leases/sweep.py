@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from harpoon_cli.domain import LeaseRecord, LeaseState, Reference
-from harpoon_cli.errors import HarpoonError, MayStillBill
-from harpoon_cli.leases.lifecycle import Lifecycle, finishing
+from harpoon_cli.errors import HarpoonError, MayStillBill, release_command
+from harpoon_cli.leases.lifecycle import Lifecycle
+from harpoon_cli.leases.patience import finishing
 
 CLOCK_TOLERANCE = timedelta(seconds=30)
 """A lease still in use is past its end only this much later: the platform's clock and ours differ."""
@@ -70,14 +71,14 @@ async def sweep(
 
     work = asyncio.gather(*map(settled, records))
     try:
-        results = await finishing(work, within_s=lifecycle.patience.interrupted_release_s)
+        results = await finishing(work, within_s=lifecycle.hurry.left_s)
     except asyncio.CancelledError as cut:
         left = [one.lease_id or one.reference for one in records if not lifecycle.is_over(one)]
         if not left:
             raise
         raise MayStillBill(
             f"stopped before the release of {', '.join(left)} was confirmed",
-            hint=f"harpoon release {' '.join(left)}",
+            hint=release_command(*left),
         ) from cut
     return Swept(
         ended=tuple(one for one in results if isinstance(one, LeaseRecord)),

@@ -32,7 +32,8 @@ from harpoon_cli.domain import (
     Requirements,
 )
 from harpoon_cli.errors import StorageFault
-from harpoon_cli.leases.ledger import Ledger, _patiently
+from harpoon_cli.leases.ledger import VERSIONS, Ledger
+from harpoon_cli.leases.storage import _patiently, move_away
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 R = Reference("hpn-1")
@@ -319,19 +320,104 @@ def test_a_directory_in_its_place_is_a_sentence(tmp_path: Path) -> None:
         Ledger(tmp_path / "ledger.db")
 
 
-def test_garbage_in_its_place_is_a_sentence_and_stays(tmp_path: Path) -> None:
+GARBAGE = b"not a database at all\n" * 100
+
+
+@pytest.mark.parametrize("ruin", ["garbage", "cut", "overwritten", "another database"])
+def test_a_ruined_ledger_is_set_aside_whole_and_a_new_one_is_begun(tmp_path: Path, ruin: str) -> None:
+    ledger = opened(tmp_path)
+    ledger.search_done("https://platform.test", datetime.now(UTC))
+    ledger.close()
+    path = ledger.path
+    whole = path.read_bytes()
+    match ruin:
+        case "garbage":
+            path.write_bytes(GARBAGE)
+        case "cut":
+            path.write_bytes(whole[: len(whole) - 5000])
+        case "overwritten":
+            path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+        case _:
+            path.unlink()
+            with sqlite3.connect(path) as other:
+                other.execute("CREATE TABLE leases (name TEXT)")
+                other.execute(f"PRAGMA user_version = {len(VERSIONS)}")
+    broken = path.read_bytes()
+    ledger = Ledger(path)
+    assert ledger.ruined is not None
+    aside = ledger.ruined.read_bytes()
+    assert aside[100:] == broken[100:]  # SQLite's own header tells how it was opened last
+    assert ledger.open_records() == ()
+    assert not ledger.searched("https://platform.test"), "what was lost is looked for again"
+    ledger.intend(intent(), None)
+    assert Ledger(path).ruined is None
+
+
+def test_many_processes_set_a_ruined_ledger_aside_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
-    path.write_bytes(b"not a database at all\n" * 100)
-    with pytest.raises(StorageFault, match="not a database") as told:
-        Ledger(path)
-    assert f"mv {path}" in str(told.value.hint)
-    assert path.read_bytes().startswith(b"not a database")
+    path.write_bytes(GARBAGE)
+    read, write = os.pipe()
+
+    def work() -> None:
+        os.close(write)
+        os.read(read, 1)  # until all are there
+        ledger = Ledger(path)
+        ledger.intend(intent(str(os.getpid())), None)
+        ledger.close()
+
+    children = [forked(work) for _ in range(8)]
+    os.close(read)
+    os.close(write)
+    assert [status_of(child) for child in children] == [0] * 8
+    assert len(list(tmp_path.glob("ruined-*-ledger.db"))) == 1
+    assert len(Ledger(path).open_records()) == 8
+
+
+def test_an_emptied_ledger_is_a_new_one_that_has_not_searched(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    ledger.search_done("https://platform.test", datetime.now(UTC))
+    assert ledger.searched("https://platform.test")
+    assert not ledger.searched("https://elsewhere.test")
+    ledger.close()
+    ledger.path.write_bytes(b"")
+    assert not Ledger(ledger.path).searched("https://platform.test")
+
+
+def test_losing_the_log_beside_it_loses_no_row(tmp_path: Path) -> None:
+    def work() -> None:
+        opened(tmp_path)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert status_of(forked(work)) != 0
+    path = tmp_path / "state" / "ledger.db"
+    path.with_name("ledger.db-wal").unlink()
+    assert [one.reference for one in Ledger(path).open_records()] == [R]
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with sqlite3.connect(path) as old:
+        for statement in VERSIONS[0]:
+            old.execute(statement)
+        old.execute("PRAGMA user_version = 1")
+    ledger = Ledger(path)
+    assert ledger.ruined is None
+    ledger.intend(intent(), None)
+    assert known(ledger, R).lost_answers == 0
+
+
+def test_every_lost_answer_is_counted(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    ledger.answer_lost(R, "broke off")
+    ledger.answer_lost(R, "broke off again")
+    assert known(ledger, R).lost_answers == 2
+    assert known(ledger, R).state is LeaseState.UNSURE
 
 
 def test_a_ledger_of_a_newer_harpoon_is_left_alone(tmp_path: Path) -> None:
     path = opened(tmp_path).path
     with sqlite3.connect(path) as other:
-        other.execute("PRAGMA user_version = 2")
+        other.execute("PRAGMA user_version = 99")
     with pytest.raises(StorageFault, match="newer harpoon"):
         Ledger(path)
 
@@ -392,14 +478,12 @@ def test_a_cell_that_is_no_text_does_not_block_the_others(tmp_path: Path) -> Non
     assert [one.reference for one in ledger.open_records()] == ["hpn-2"]
 
 
-def test_setting_a_broken_ledger_aside_takes_its_log_along(tmp_path: Path) -> None:
+def test_the_command_that_moves_a_broken_ledger_takes_its_log_along(tmp_path: Path) -> None:
     path = tmp_path / "state of ada" / "ledger.db"
     path.parent.mkdir()
     for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
-        path.with_name(name).write_bytes(b"not a database at all\n" * 100)
-    with pytest.raises(StorageFault) as told:
-        Ledger(path)
-    command = str(told.value.hint).partition("with ")[2].partition(";")[0]
+        path.with_name(name).write_bytes(GARBAGE)
+    command = move_away(path).partition("with ")[2].partition(";")[0]
     subprocess.run(["sh", "-c", command], check=True)
     assert list(path.parent.glob("ledger.db*")) == []
     assert (path.parent.glob("broken-*/ledger.db")).__next__().exists()
@@ -417,7 +501,7 @@ def test_a_reference_is_intended_once(tmp_path: Path) -> None:
 def test_a_ledger_that_another_process_keeps_busy_is_told_in_our_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harpoon_cli.leases.ledger.BUSY_S", 0.05)
+    monkeypatch.setattr("harpoon_cli.leases.storage.BUSY_S", 0.05)
     ledger = opened(tmp_path)
     with sqlite3.connect(ledger.path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -443,7 +527,7 @@ def test_where_sqlite_does_not_wait_the_opening_does(tmp_path: Path, monkeypatch
         connection.execute("PRAGMA journal_mode = WAL")
         return connection
 
-    monkeypatch.setattr("harpoon_cli.leases.ledger.sleep", the_other_ends)
+    monkeypatch.setattr("harpoon_cli.leases.storage.sleep", the_other_ends)
     _patiently(connect).close()
     assert len(pauses) == 1
     other.close()

@@ -22,8 +22,9 @@ from harpoon_cli.errors import (
     StorageFault,
     TimedOut,
 )
+from harpoon_cli.leases.evidence import Listed
 from harpoon_cli.leases.holding import holding
-from harpoon_cli.leases.lifecycle import ABSENCE_PROVES_AFTER_S, finishing
+from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, finishing
 from harpoon_cli.leases.sweep import Swept, overdue, sweep
 from tests.leases.conftest import MakeWorld
 from tests.leases.virtual import VirtualTime
@@ -41,6 +42,8 @@ async def use(process: Process, *, keep: bool = False, wait: bool = True) -> Lea
     intent = lifecycle.intend(ORDER)
     async with holding(lifecycle, intent, keep=keep, wait=wait):
         await process.fate.wait(3.0)
+    if keep:
+        lifecycle.ledger.keep(intent.reference)
     record = process.ledger.record(intent.reference)
     assert record is not None
     return record
@@ -131,7 +134,7 @@ def test_an_end_that_no_calendar_holds_is_none(make_world: MakeWorld) -> None:
     never = replace(record, expires_at=datetime.max.replace(tzinfo=UTC))
     assert overdue([absurd, never], record.intended_at + timedelta(days=9), lambda _: False) == ()
     unanswered = replace(absurd, state=LeaseState.UNSURE, lease_id=None)
-    assert not world.process().lifecycle._ended_by_itself(unanswered)
+    assert not world.process().lifecycle.evidence.is_absent(unanswered, Listed())
 
 
 def test_a_clean_refusal_closes_the_record(make_world: MakeWorld) -> None:
@@ -388,7 +391,7 @@ def test_on_a_full_disk_nothing_is_asked_for_and_what_is_held_is_given_back(
     world = make_world(features)
     process = world.process(Fate(full_from=full_from))
     try:
-        world.time.run(use(process, keep=True))
+        world.time.run(use(process))
     except StorageFault:
         assert world.platform.live() == []
     assert (process.control.asked == []) == (full_from == 1)
@@ -497,7 +500,7 @@ def test_finishing_loses_no_exception_and_leaves_nothing_running(time: VirtualTi
             ended.append(f"{seconds:g}")
 
     async def cancelled(seconds: float) -> None:
-        task = asyncio.ensure_future(finishing(fails_after(seconds), within_s=2.0))
+        task = asyncio.ensure_future(finishing(fails_after(seconds), within_s=lambda: 2.0))
         await asyncio.sleep(0.5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -515,9 +518,9 @@ def test_finishing_hands_on_results_and_errors(time: VirtualTime) -> None:
             raise error
         return 42
 
-    assert time.run(finishing(answer(), within_s=1.0)) == 42
+    assert time.run(finishing(answer(), within_s=lambda: 1.0)) == 42
     with pytest.raises(BrokenOff):
-        time.run(finishing(answer(BrokenOff("it broke")), within_s=1.0))
+        time.run(finishing(answer(BrokenOff("it broke")), within_s=lambda: 1.0))
 
 
 @pytest.mark.parametrize("features", [NO_KEYS, NO_LIST], ids=["list", "no list"])
@@ -603,3 +606,110 @@ def test_a_lease_that_is_live_after_its_record_was_closed_is_ended_in_the_same_r
     assert world.time.run(process.lifecycle.settle(reopened)).state is LeaseState.RELEASED
     assert world.platform.live() == []
     assert states(world) == [LeaseState.RELEASED]
+
+
+def until_the_release(world: World) -> list[Fault]:
+    """No fault for every call that comes before the release."""
+    process = world.process()
+    world.time.run(use(process))
+    return [Fault.NONE] * process.control.asked.index("DELETE")
+
+
+NO_LIST_BUT_KEYS = replace(FULL, lists=False)
+
+
+def test_a_proxy_s_404_does_not_end_a_lease(make_world: MakeWorld) -> None:
+    world = make_world(NO_LIST)
+    process = world.process(faults=[*until_the_release(make_world(NO_LIST)), Fault.INGRESS, Fault.INGRESS])
+    world.time.run(use(process))
+    assert world.platform.live() == []
+    assert process.control.asked.count("DELETE") == 3
+
+
+def test_after_an_accepted_release_a_proxy_s_404_is_checked_against_the_list(make_world: MakeWorld) -> None:
+    world = make_world()
+    process = world.process(faults=[*until_the_release(make_world()), Fault.NONE, Fault.INGRESS])
+    record = world.time.run(use(process))
+    assert record.state is LeaseState.RELEASED
+    assert process.control.asked[-3:] == ["DELETE", "GET", "LIST"]
+
+
+def test_a_release_that_is_refused_for_now_is_asked_again(make_world: MakeWorld) -> None:
+    world = make_world()
+    process = world.process(faults=[*until_the_release(make_world()), Fault.CONFLICT, Fault.CONFLICT])
+    assert world.time.run(use(process)).state is LeaseState.RELEASED
+    assert process.control.asked.count("DELETE") == 3
+
+
+def test_an_allocate_that_is_refused_and_granted_all_the_same_is_given_back(make_world: MakeWorld) -> None:
+    world = make_world()
+    with pytest.raises(NoCapacity):
+        world.time.run(use(world.process(faults=[Fault.LIAR])))
+    assert world.platform.live() == []
+    assert states(world) == [LeaseState.RELEASED]
+
+
+def test_without_a_list_the_same_request_with_its_key_settles_an_unanswered_allocate(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(NO_LIST_BUT_KEYS)
+    process = world.process(faults=[Fault.LOST] * 8)
+    with pytest.raises(HarpoonError):
+        world.time.run(use(process))
+    process.end()
+    assert len(world.platform.live()) == 1
+    assert swept(world).troubles == ()
+    assert world.platform.live() == []
+    assert len(world.platform.slots) == 1, "the key made both asks one lease"
+
+
+def test_a_lease_that_a_repeat_began_is_not_over_when_the_first_ask_s_time_is(make_world: MakeWorld) -> None:
+    """Its end counts from the repeat."""
+    world = make_world(NO_LIST_BUT_KEYS)
+    with pytest.raises(HarpoonError):
+        world.time.run(use(world.process(faults=[Fault.HANG, *[Fault.LOST] * 20])))
+    world.time.forward(ORDER.ttl_s - 100)
+    process = world.process(faults=[Fault.LOST])
+    with pytest.raises(MayStillBill):
+        world.time.run(process.lifecycle.settle(process.ledger.open_records()[0]))
+    process.end()
+    world.time.forward(ABSENCE_PROVES_AFTER_S + 100)
+    [record] = world.records()
+    assert record.state in (LeaseState.UNSURE, LeaseState.RELEASED)
+    assert record.state is LeaseState.UNSURE or world.platform.live() == []
+
+
+def test_the_way_out_where_nothing_can_be_searched_is_a_person_s_word(make_world: MakeWorld) -> None:
+    world = make_world(replace(NO_LIST, ttl=False))
+    process = world.process(faults=[Fault.HANG])
+    with pytest.raises(MayStillBill) as told:
+        world.time.run(use(process))
+    assert "--confirmed-gone" in str(told.value.hint)
+    [record] = world.records()
+    assert process.lifecycle.believe_gone(record).state is LeaseState.RELEASED
+
+
+def test_a_list_with_a_lease_of_unknown_owner_does_not_prove_absence(make_world: MakeWorld) -> None:
+    """It was given in our pool, after our intent, and carries nobody's reference."""
+    world = make_world(NO_KEYS)
+    process = world.process(faults=[Fault.HANG])
+    with pytest.raises(HarpoonError):
+        world.time.run(use(process))
+    process.end()
+    unmarked = world.platform.give({}, 10**6)
+    world.time.forward(ABSENCE_PROVES_AFTER_S)
+    [trouble] = swept(world).troubles
+    assert unmarked.id in trouble.message
+    unmarked.released = True
+    assert swept(world).troubles == ()
+
+
+def test_two_leases_of_one_intent_on_a_platform_that_ignores_its_keys_both_end(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    world.platform.honours_keys = False
+    record = world.time.run(use(world.process(faults=[Fault.LOST])))
+    assert record.lost_answers == 1
+    assert len(world.platform.slots) == 2
+    assert world.platform.live() == []

@@ -6,6 +6,7 @@ The platform is played because no real one loses an answer on demand; the ledger
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -33,15 +34,20 @@ from harpoon_cli.domain import (
 )
 from harpoon_cli.errors import (
     BrokenOff,
+    DoubtfulAbsence,
+    GarbledAnswer,
     NoCapacity,
     NoSuchLease,
     NotSent,
+    Refused,
     ServerFault,
     StorageFault,
     TimedOut,
 )
-from harpoon_cli.leases.ledger import Ledger
+from harpoon_cli.leases.ledger import VERSIONS, Ledger
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
+from harpoon_cli.leases.marks import Marks
+from harpoon_cli.leases.storage import upgrade
 from harpoon_cli.leases.sweep import overdue
 from tests.leases.virtual import BEGINNING, VirtualTime
 
@@ -68,6 +74,13 @@ class Fault(Enum):
     LATE = "times out, and takes effect much later"
     HANG = "times out, without effect"
     SLOW = "answers after five seconds"
+    INGRESS = "a proxy answers 404, without effect"
+    CONFLICT = "a release is refused for now; anything else works"
+    LIAR = "an allocate takes effect and is refused; anything else works"
+
+
+HONEST = tuple(fault for fault in Fault if fault is not Fault.LIAR)
+"""Against a platform that says no and does it, its list is the one remedy; what it does not list is lost."""
 
 
 class Killed(BaseException):
@@ -93,6 +106,8 @@ class FakePlatform:
     features: Features = FULL
     shown_after_s: float = 0.0
     starts_after_s: float = 1.0
+    honours_keys: bool = True
+    """Does it do what its features promise?"""
     slots: dict[LeaseId, Slot] = field(default_factory=dict)
     keys: dict[str, LeaseId] = field(default_factory=dict)
     numbers: Iterable[int] = field(default_factory=count)
@@ -107,7 +122,8 @@ class FakePlatform:
         return slot
 
     def allocate(self, request: LeaseRequest) -> Lease:
-        known = self.keys.get(request.idempotency_key) if self.features.idempotency_keys else None
+        honoured = self.features.idempotency_keys and self.honours_keys
+        known = self.keys.get(request.idempotency_key) if honoured else None
         slot = self.slots[known] if known else self.give(request.metadata, request.ttl_s)
         self.keys[request.idempotency_key] = slot.id
         return self._lease(slot)
@@ -137,6 +153,7 @@ class FakePlatform:
             status=LeaseStatus.ACTIVE if active else LeaseStatus.PENDING,
             pool_id=ORDER.pool_id,
             price=Price(Decimal("0.40"), "USD"),
+            created_at=self.time.now() - timedelta(seconds=self.time.seconds() - slot.created_s),
             expires_at=self.time.now() + timedelta(seconds=slot.ends_s - self.time.seconds()),
             metadata=dict(slot.metadata) if self.features.metadata else {},
         )
@@ -172,12 +189,36 @@ class Fate:
         self.step()
 
 
+class MarksInMemory(Marks):
+    """They outlive a ledger, but not its world."""
+
+    def __init__(self, world: World) -> None:
+        self._kept = world.kept
+
+    def put(self, reference: Reference) -> None:
+        self._kept.add(reference)
+
+    def has(self, reference: Reference) -> bool:
+        return reference in self._kept
+
+    def take_away(self, reference: Reference) -> None:
+        self._kept.discard(reference)
+
+
 class MortalLedger(Ledger):
     """The ledger of a process that can be killed before and after each write, and whose disk can be full."""
 
-    def __init__(self, path: Path, fate: Fate) -> None:
-        self._fate = fate
-        super().__init__(path)
+    def __init__(self, world: World, fate: Fate) -> None:
+        self._fate, self._journal = fate, world.journal
+        super().__init__(world.path)
+        self._marks = MarksInMemory(world)
+
+    def _open(self) -> sqlite3.Connection:
+        return self._journal or super()._open()
+
+    def close(self) -> None:
+        if self._journal is None:
+            super().close()
 
     def _change(self, statement: str, values: Mapping[str, str | None]) -> bool:
         self._fate.step()
@@ -239,11 +280,17 @@ class Connection:
             raise
         if fault is Fault.REFUSED and method == "POST":
             raise NoCapacity("full")
+        if fault is Fault.INGRESS:
+            raise GarbledAnswer("404") if method == "POST" else DoubtfulAbsence("404")
+        if fault is Fault.CONFLICT and method == "DELETE":
+            raise Refused("still starting", status=409)
         if fault in (Fault.FAILED, Fault.REFUSED):
             raise ServerFault("503")
         answer = effect()
         self._fate.step()
         await self._fate.wait(LATENCY_S / 2)
+        if fault is Fault.LIAR and method == "POST":
+            raise NoCapacity("full", status=409)
         if fault is Fault.LOST:
             raise BrokenOff("the connection broke")
         return answer
@@ -264,13 +311,28 @@ class Connection:
         asyncio.get_running_loop().call_later(LATE_S, much_later)
 
 
-class World:
-    """One platform, one ledger on a disk, and processes that come and go."""
+def journal_in_memory() -> sqlite3.Connection:
+    """A ledger that costs no disk: what is committed outlives each of its processes, but not this one."""
+    journal = sqlite3.connect(":memory:", isolation_level=None)
+    upgrade(journal, VERSIONS)
+    return journal
 
-    def __init__(self, time: VirtualTime, path: Path, platform: FakePlatform) -> None:
-        self.time, self.path, self.platform = time, path, platform
+
+class World:
+    """One platform, one ledger (a file, or the journal given), and processes that come and go."""
+
+    def __init__(
+        self,
+        time: VirtualTime,
+        path: Path,
+        platform: FakePlatform,
+        journal: sqlite3.Connection | None = None,
+    ) -> None:
+        self.time, self.path, self.platform, self.journal = time, path, platform, journal
         self.alive: set[str] = set()
-        self._observer = Ledger(path)
+        self.kept: set[Reference] = set()
+        self._observer = MortalLedger(self, Fate())
+        self._observer.search_done(ENDPOINT, BEGINNING)
         self._numbers = count(1)
 
     def process(self, fate: Fate | None = None, faults: Iterable[Fault] = ()) -> Process:
@@ -279,6 +341,14 @@ class World:
     def records(self) -> tuple[LeaseRecord, ...]:
         """Everything in the ledger, by a connection that stays open, as another command's may."""
         return self._observer.since(BEGINNING)
+
+    def lose_the_ledger(self) -> None:
+        if self.journal is not None:
+            self.journal = journal_in_memory()
+        else:
+            for file in self.path.parent.glob(f"{self.path.name}*"):
+                file.unlink()
+        self._observer = MortalLedger(self, Fate())
 
     def close(self) -> None:
         self._observer.close()
@@ -290,14 +360,14 @@ class Process:
     def __init__(self, world: World, name: str, fate: Fate, faults: Iterable[Fault]) -> None:
         self.name, self.fate, self._world = name, fate, world
         self.control = Connection(world.platform, fate, faults)
-        self.ledger = MortalLedger(world.path, fate)
+        self.ledger = MortalLedger(world, fate)
         world.alive.add(name)
         tokens = count(1)
         self.lifecycle = Lifecycle(
             control=self.control,
             ledger=self.ledger,
             endpoint=ENDPOINT,
-            owner=Owner("ada", "here", pid=1),
+            owner=Owner("ada", "here", pid=1, home="home"),
             holder=lambda: name,
             now=world.time.now,
             clock=world.time.seconds,

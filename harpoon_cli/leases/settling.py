@@ -1,0 +1,248 @@
+"""Ending whatever a record stands for, from any state, until the platform shows that it is over.
+
+    intent, unsure ──► found ──► held ──► releasing ──► read back as gone: released
+                  └──► proved absent: released           └─ not confirmed: MayStillBill
+
+First the platform, then the ledger: what cannot be written down is ended all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from harpoon_cli.client.service import ControlPlane
+from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, LeaseStatus, Reference
+from harpoon_cli.errors import (
+    DoubtfulAbsence,
+    MayStillBill,
+    NoSuchLease,
+    NotOffered,
+    PlatformError,
+    Refused,
+    StorageFault,
+    release_command,
+)
+from harpoon_cli.leases.evidence import Evidence, Listed
+from harpoon_cli.leases.ledger import Ledger
+from harpoon_cli.leases.patience import Patience
+
+OVER = (LeaseState.RELEASED, LeaseState.REFUSED)
+
+NOT_YET = (409, 423, 425)
+"""Refusals of a release that say "not now": the lease is still starting, or already ending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Ends leases of one platform, written down in one ledger. See `leases.lifecycle` for its parts."""
+
+    control: ControlPlane
+    ledger: Ledger
+    patience: Patience
+    evidence: Evidence
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]]
+    new_row: Callable[[Lease, datetime], LeaseRecord]
+    """Writes down a lease that no row names yet."""
+    unwritten: Callable[[LeaseRecord, Lease], LeaseRecord]
+    """What stands for such a lease where the disk is full."""
+    confirmed: set[Reference] = field(default_factory=set)
+    """What the platform has confirmed as over, also where that could not be written down."""
+
+    async def settle(self, record: LeaseRecord, *, within_s: float | None = None) -> LeaseRecord:
+        """The record, over; `MayStillBill` where that is not certain. See `Lifecycle.settle`."""
+        current = self.known(record)
+        if current.state in OVER:
+            return current
+        hurried = within_s is not None
+        try:
+            async with asyncio.timeout(within_s or self.patience.release_s):
+                if current.lease_id is None:
+                    return await self._end_unanswered(current, hurried=hurried)
+                return await self._end(current, hurried=hurried)
+        except (TimeoutError, PlatformError) as error:
+            why = str(error) or "the platform did not confirm it in time"
+            with suppress(StorageFault):
+                self.ledger.releasing(record.reference, why)
+            raise self.may_still_bill(record, why) from error
+
+    def is_over(self, record: LeaseRecord) -> bool:
+        """Is nothing left to give back?"""
+        return record.reference in self.confirmed or self.known(record).state in OVER
+
+    def may_still_bill(self, record: LeaseRecord, why: str) -> MayStillBill:
+        current = self.known(record)
+        lease = f"lease {current.lease_id}" if current.lease_id else "a lease"
+        return MayStillBill(
+            f"{lease} (reference {current.reference}) in pool {current.request.pool_id}, asked for at "
+            f"{current.intended_at:%Y-%m-%d %H:%M:%S} UTC, may still be billing: {why}",
+            hint=self._way_out(current),
+        )
+
+    def _way_out(self, record: LeaseRecord) -> str:
+        settles = release_command(record.lease_id or record.reference)
+        if record.lease_id is not None or self.evidence.can_search:
+            return settles
+        return f"{settles}; this platform cannot be searched: once you have looked, add --confirmed-gone"
+
+    def known(self, record: LeaseRecord) -> LeaseRecord:
+        """The record as it stands; as it was given, where it is newer there or the ledger cannot be read.
+
+        A broken ledger must not keep us from giving back what we can name.
+        """
+        try:
+            current = self.ledger.record(record.reference) or record
+        except StorageFault:
+            return record
+        return record if current.lease_id is None and record.lease_id is not None else current
+
+    def takes(self, record: LeaseRecord, lease: Lease) -> bool:
+        """Write down that the lease is the record's; False where that already names another one."""
+        if record.lease_id is None and self.ledger.accepted(record.reference, lease, self.now()):
+            return True
+        known = self.ledger.record(record.reference)
+        return record.lease_id is None and known is not None and known.lease_id == lease.id
+
+    async def end_extra(self, record: LeaseRecord, lease: Lease) -> None:
+        """End a second lease that came of one intent; it has a row of its own, if the disk allows it."""
+        try:
+            extra = self.new_row(lease, self.now())
+        except StorageFault:
+            extra = self.unwritten(record, lease)
+        await self.settle(extra)
+
+    async def found(self, record: LeaseRecord) -> tuple[Lease | None, Listed]:
+        """The lease that came of an intent, by the platform's list, and what the list showed.
+
+        A platform that does not honour its idempotency keys gives several: one is kept, the others end.
+        """
+        listed = await self.evidence.look(record)
+        for extra in listed.ours[1:]:
+            await self.end_extra(record, extra)
+        return (listed.ours[0] if listed.ours else None), listed
+
+    async def _end_unanswered(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+        lease, listed = await self.found(record)
+        if lease is not None:
+            return await self._end_found(record, lease, seen_at=self.now(), hurried=hurried)
+        if not listed.searched and self._may_repeat(record):
+            return await self._end_repeated(record, hurried=hurried)
+        return self._absent(record, listed)
+
+    async def _end_found(
+        self, record: LeaseRecord, lease: Lease, *, seen_at: datetime | None, hurried: bool
+    ) -> LeaseRecord:
+        taken = True
+        with suppress(StorageFault):
+            taken = self.takes(record, lease)
+        if not taken:  # meanwhile another command has found another lease for it: both are to end
+            await self.end_extra(record, lease)
+            return await self._end(self.known(record), hurried=hurried)
+        if seen_at is not None:
+            with suppress(StorageFault):
+                self.ledger.seen(record.reference, lease, seen_at)
+        return await self._end(replace(record, lease_id=lease.id, seen_at=seen_at), hurried=hurried)
+
+    def _may_repeat(self, record: LeaseRecord) -> bool:
+        return self.control.features.idempotency_keys and not self.evidence.is_absent(record, Listed())
+
+    async def _end_repeated(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+        """Without a list: repeat the very request, which keys make one lease with what came of the first.
+
+        A refusal is no proof: the first ask may have been granted all the same.
+        """
+        asked = replace(record, asked_at=self.now(), lost_answers=record.lost_answers + 1)
+        try:
+            still_unanswered = self.ledger.asking_again(record.reference, self.now())
+        except StorageFault:  # what cannot be written down must not be asked for
+            return self._absent(record, Listed())
+        if not still_unanswered:
+            return await self.settle(self.known(record))
+        try:
+            lease = await self.control.allocate(record.request, deadline_s=self.patience.allocate_s)
+        except Refused:
+            return self._absent(asked, Listed())
+        return await self._end_found(asked, lease, seen_at=None, hurried=hurried)
+
+    def _absent(self, record: LeaseRecord, listed: Listed) -> LeaseRecord:
+        if not self.evidence.is_absent(record, listed):
+            why = record.trouble or "the allocate was never answered"
+            if listed.unmarked:
+                names = ", ".join(one.id for one in listed.unmarked[:3])
+                why += f"; the list shows {names}, and not whose it is"
+            with suppress(StorageFault):  # that it may be billing matters more than that the disk is full
+                self.ledger.unsure(record.reference, record.trouble or why)
+            raise self.may_still_bill(record, why)
+        self.confirmed.add(record.reference)
+        self.ledger.absent(record.reference, self.now())
+        return self.known(record)
+
+    async def _end(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+        with suppress(StorageFault):  # as above: first the platform, then the ledger
+            self.ledger.releasing(record.reference)
+        if record.seen_at is None and not hurried:
+            # Once a read has shown it, a later "not found" proves that it is gone.
+            with suppress(PlatformError, StorageFault):
+                record, _ = await self.read(record)
+        await self._until_gone(record)
+        if record.lost_answers:
+            await self._end_doubles(record)
+        self.confirmed.add(record.reference)
+        self.ledger.released(record.reference, self.now())
+        return self.known(record)
+
+    async def _end_doubles(self, record: LeaseRecord) -> None:
+        """An ask that was repeated gives two leases where a platform does not honour its keys."""
+        with suppress(PlatformError):  # the keys are promised; this is for a platform that breaks its word
+            listed = await self.evidence.look(record, wait=False)
+            for double in listed.ours:
+                if double.id != record.lease_id:
+                    await self.end_extra(record, double)
+
+    async def read(self, record: LeaseRecord) -> tuple[LeaseRecord, Lease]:
+        """Read the lease, and write down what the read shows that is new."""
+        lease = await self.control.lease(_id_of(record))
+        if record.seen_at is None or lease.status is LeaseStatus.ACTIVE:
+            record = self.seen(record, lease)
+        return record, lease
+
+    def seen(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
+        self.ledger.seen(record.reference, lease, self.now())
+        return self.ledger.record(record.reference) or record
+
+    async def _until_gone(self, record: LeaseRecord) -> None:
+        pauses = self.patience.pauses()
+        while (accepted := await self._accepted(record)) is None:
+            await self.sleep(next(pauses))
+        while accepted and await self._is_there(record):
+            await self.sleep(next(pauses))
+
+    async def _accepted(self, record: LeaseRecord) -> bool | None:
+        """Ask for the end: True where the platform will end it, False where it has; None to ask again."""
+        try:
+            await self.control.release(_id_of(record))
+        except (NoSuchLease, DoubtfulAbsence) as absence:
+            return False if await self.evidence.is_gone(record, absence, ended=False) else None
+        except Refused as refusal:
+            if refusal.status in NOT_YET:
+                return None
+            raise
+        return True
+
+    async def _is_there(self, record: LeaseRecord) -> bool:
+        """After an accepted release: does the platform still show it?"""
+        try:
+            return (await self.control.lease(_id_of(record))).status is not LeaseStatus.GONE
+        except (NoSuchLease, DoubtfulAbsence) as absence:
+            return not await self.evidence.is_gone(record, absence, ended=True)
+        except NotOffered:
+            return await self.evidence.list_lacks(_id_of(record)) is False
+
+
+def _id_of(record: LeaseRecord) -> LeaseId:
+    assert record.lease_id is not None, "only a held lease has an id"
+    return record.lease_id

@@ -1,0 +1,116 @@
+"""What a lost ledger had written down is found again by the tags that leases carry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harpoon_cli.domain import LeaseState
+from harpoon_cli.errors import HarpoonError
+from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S
+from harpoon_cli.leases.recovery import Recovered, recover
+from harpoon_cli.leases.sweep import sweep
+from tests.leases.conftest import MakeWorld
+from tests.leases.test_lifecycle import NO_KEYS, states, use
+from tests.leases.world import ORDER, Fate, Fault, Killed, World
+
+
+def recovered(world: World) -> Recovered:
+    """What `release --overdue` does: look, and end what nobody uses."""
+    process = world.process()
+    found = world.time.run(recover(process.lifecycle))
+    world.time.run(sweep(process.lifecycle, (*process.overdue(), *found.stray)))
+    process.end()
+    return found
+
+
+def killed_while_it_held_a_lease(world: World) -> None:
+    process = world.process(Fate(kill_at=16))
+    with pytest.raises(Killed):
+        world.time.run(use(process))
+    process.end()
+    assert len(world.platform.live()) == 1
+
+
+def test_a_lease_of_a_killed_command_is_found_and_ended_after_the_ledger_is_lost(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    killed_while_it_held_a_lease(world)
+    world.lose_the_ledger()
+    found = recovered(world)
+    assert len(found.restored) == 1
+    assert world.platform.live() == []
+    assert states(world) == [LeaseState.RELEASED]
+
+
+def test_a_lease_that_was_to_be_kept_is_written_down_again_and_left_alone(make_world: MakeWorld) -> None:
+    world = make_world()
+    process = world.process()
+    intent = process.lifecycle.intend(replace(ORDER, keep=True))
+    world.time.run(process.lifecycle.obtain(intent))
+    process.ledger.keep(intent.reference)
+    process.end()
+    world.lose_the_ledger()
+    [restored] = recovered(world).restored
+    assert restored.reference == intent.reference
+    assert restored.request.ttl_s == ORDER.ttl_s
+    assert len(world.platform.live()) == 1
+    [record] = world.records()
+    assert record.kept
+
+
+def test_leases_of_other_ledgers_and_strangers_are_left_alone(make_world: MakeWorld) -> None:
+    world = make_world()
+    tag = {"client": "harpoon", "owner": "ada@here", "reference": "hpn-x", "holder": "p9"}
+    others = [
+        world.platform.give(metadata, 10**6)
+        for metadata in ({}, tag, {**tag, "home": "another"}, {**tag, "home": "home", "client": "other"})
+    ]
+    assert recovered(world) == Recovered()
+    assert not any(one.released for one in others)
+
+
+def test_a_lease_in_use_is_left_alone(make_world: MakeWorld) -> None:
+    world = make_world()
+    process = world.process()
+    intent = process.lifecycle.intend(ORDER)
+    world.time.run(process.lifecycle.obtain(intent))
+    assert recovered(world) == Recovered()
+    assert states(world) == [LeaseState.HELD]
+
+
+def test_a_lease_that_appears_for_a_refused_record_is_ended(make_world: MakeWorld) -> None:
+    """No searching helps while the list lags behind a platform that refuses what it gives."""
+    world = make_world(shown_after_s=40.0)
+    with pytest.raises(HarpoonError):
+        world.time.run(use(world.process(faults=[Fault.LIAR])))
+    assert states(world) == [LeaseState.REFUSED]
+    world.time.forward(ABSENCE_PROVES_AFTER_S)
+    assert len(recovered(world).stray) == 1
+    assert world.platform.live() == []
+
+
+def test_a_second_lease_that_appears_later_for_a_closed_record_is_ended(make_world: MakeWorld) -> None:
+    world = make_world(NO_KEYS)
+    record = world.time.run(use(world.process()))
+    world.platform.give(record.request.metadata, 10**6)
+    assert len(recovered(world).stray) == 1
+    assert world.platform.live() == []
+
+
+def test_an_unanswered_record_is_left_for_its_own_settling(make_world: MakeWorld) -> None:
+    world = make_world(NO_KEYS, shown_after_s=40.0)
+    process = world.process(faults=[Fault.LOST])
+    with pytest.raises(HarpoonError):
+        world.time.run(use(process))
+    process.end()
+    world.time.forward(60.0)
+    assert recovered(world) == Recovered()
+    assert world.platform.live() == []
+
+
+@pytest.mark.parametrize("features", [replace(NO_KEYS, lists=False), replace(NO_KEYS, metadata=False)])
+def test_where_the_list_tells_nothing_nothing_is_done(make_world: MakeWorld, features: object) -> None:
+    assert recovered(make_world(features)) == Recovered()

@@ -21,6 +21,7 @@ from harpoon_cli.domain import Secret
 from harpoon_cli.errors import Exit, HarpoonError, PlatformError
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.render.safe import dangerous
+from harpoon_cli.veil import Veil
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -97,6 +98,18 @@ def plain(value: object) -> Json:
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+def veiled(value: Json, veil: Veil) -> Json:
+    """The same value without secrets in any of its texts."""
+    match value:
+        case str():
+            return veil.over(value)
+        case list():
+            return [veiled(item, veil) for item in value]
+        case dict():
+            return {veil.over(key): veiled(item, veil) for key, item in value.items()}
+    return value
 
 
 def _decimal(value: Decimal) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from harpoon_cli.domain import Receipt
+from harpoon_cli.domain import Receipt, Tenure
 from harpoon_cli.errors import HarpoonError
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Tone
@@ -58,6 +58,7 @@ def labelled(
 
 def sentence(kind: str, text: str, channel: Channel, tone: Tone = Tone.FAINT) -> str:
     """ "kind: text" on one harmless line; what goes beyond 1,000 characters is left out, and that is said."""
+    text = channel.veil.over(text)  # before it is cut: the beginning of a secret is not recognised
     if (left_out := len(text) - _LONGEST_SENTENCE) > 0:
         text = f"{text[:_LONGEST_SENTENCE]} ... ({left_out:,} more characters)"
     return f"{channel.paint(f'{kind}:', tone)} {channel.safe(text)}"
@@ -91,8 +92,11 @@ def _what_it_cost(receipt: Receipt) -> Iterator[tuple[str, str]]:
     if receipt.seconds_held is not None:
         rate = f" at {words.price(receipt.price)}" if receipt.price else ""
         yield "held", words.duration(receipt.seconds_held) + rate
+    yield "idle", f"{words.share(receipt.idle_share)} of that" if receipt.idle_share is not None else ""
     yield "cost", words.money(receipt.cost) if receipt.cost else ""
     yield "released", _released(receipt)
+    for one in receipt.ended:
+        yield "also ended", _ended(one)
 
 
 def _lease_of(receipt: Receipt) -> str:
@@ -100,9 +104,20 @@ def _lease_of(receipt: Receipt) -> str:
     return f"{name} in pool {receipt.pool_id}" if name and receipt.pool_id else name
 
 
+def _ended(one: Tenure) -> str:
+    told = {
+        "held": words.duration(one.seconds_held),
+        "idle": words.share(one.idle_share),
+        "cost": words.money(one.cost),
+    }
+    known = ", ".join(f"{label} {value}" for label, value in told.items() if value != words.UNKNOWN)
+    return f"{one.lease_id or one.reference} in pool {one.pool_id}" + (f": {known}" if known else "")
+
+
 def _released(receipt: Receipt) -> str:
     if receipt.released:
         return "yes"
+    only = "; the platform does not end it, only harpoon" if receipt.only_a_release_ends_it else ""
     if receipt.kept:
-        return "no, kept as asked"
-    return "not confirmed" if receipt.lease_id or receipt.reference else ""
+        return f"no, kept as asked{only}"
+    return f"not confirmed{only}" if receipt.lease_id or receipt.reference else ""

@@ -1,8 +1,8 @@
 """The one place that makes remote text harmless to a terminal; it changes characters and nothing else.
 
 Whatever could move the cursor, start an escape sequence, reorder a line or hide is shown as an escape such as
-`\\x1b` or `\\u202e`. Letters, brackets and backslashes stay letter for letter. One character decides by
-itself, so a text that is shown piece by piece comes out as it would have whole.
+`\\x1b` or `\\u202e`. Letters, brackets and backslashes stay letter for letter. But for the two joiners, one
+character decides by itself; `flow` shows a text piece by piece as it would come out whole.
 """
 
 from __future__ import annotations
@@ -20,8 +20,17 @@ DANGEROUS = (
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # hieroglyph, shorthand, music controls
     "\U000e0000-\U000e0fff"  # tags and the selectors that can smuggle text
 )
-"""The inside of a character class. U+200C and U+200D are not in it: emoji, Persian and Indic scripts need
-them; so do the visible Arabic number signs and the variation selectors up to U+FE0F."""
+"""The inside of a character class. The visible Arabic number signs and the variation selectors up to U+FE0F
+are not in it."""
+
+JOINERS = "\u200c\u200d"
+"""They are drawn as nothing, and can hide in a name; emoji, Persian and Indic scripts cannot do without."""
+
+_JOINED = (
+    "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af"  # Arabic to Mongolian: letters change beside them
+    "\u2190-\u21ff\u2300-\u2bff\ufe0f\U0001f000-\U0001faff"  # what emoji are made of
+)
+"""A joiner between two of these is left as it is; any other is shown."""
 
 
 def visible(text: str, *, newlines: bool) -> str:
@@ -38,7 +47,7 @@ def visible(text: str, *, newlines: bool) -> str:
 @cache
 def dangerous() -> re.Pattern[str]:
     """Matches a run of dangerous characters; tab and newline are none. Compiled once, when first needed."""
-    return re.compile(f"[{DANGEROUS}]+")
+    return re.compile(f"[{DANGEROUS}]+|(?<![{_JOINED}])[{JOINERS}]|[{JOINERS}](?![{_JOINED}])")
 
 
 class _Escapes(dict[int, str]):

@@ -12,15 +12,18 @@ from dataclasses import dataclass, replace
 from threading import RLock
 from typing import TextIO
 
-from harpoon_cli.errors import Exit, HarpoonError, MayStillBill, StorageFault
+from harpoon_cli.domain import Secret
+from harpoon_cli.errors import Exit, HarpoonError, MayStillBill, release_command
 from harpoon_cli.render import formats, words
 from harpoon_cli.render.envelope import exit_of
+from harpoon_cli.render.flow import Flow
 from harpoon_cli.render.lines import error_lines, receipt_lines, sentence
 from harpoon_cli.render.outcome import Outcome, Text, Tone
 from harpoon_cli.render.printout import Printout
-from harpoon_cli.render.sink import ReaderGone, Sink
+from harpoon_cli.render.sink import OutputFault, ReaderGone, Sink
 from harpoon_cli.render.spinner import Spinner
 from harpoon_cli.render.terminal import Channel, Terminal
+from harpoon_cli.veil import Veil
 
 _SIGNS = {True: ("✓", "✗", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"), False: ("+", "x", "|/-\\")}
 """Done, failed, and the spinner's glyphs, by whether the terminal shows every character."""
@@ -66,10 +69,15 @@ class Screen:
         self._steps: list[_Step] = []
         self._spinner: Spinner | None = None
         self._answered = False
+        self._answer = Flow()
         self._answer_tail = ""
         self._held_back: list[str] = []
         self._said: list[str] = []
         self._rows_painted: int | None = None
+
+    def hide(self, secret: Secret) -> None:
+        """From here on nothing that is shown has this secret in it, not even where a platform quotes it."""
+        self.terminal = self.terminal.veiled(Veil(secret))
 
     def stop_answering(self) -> None:
         """From a signal handler: no piece of an answer is written any more; one under way is broken off."""
@@ -104,7 +112,7 @@ class Screen:
 
     def _tell(self, text: str) -> None:
         """Characters to stderr. Where they cannot be had there is nobody left to tell."""
-        with suppress(ReaderGone, StorageFault), self._lock:
+        with suppress(ReaderGone, OutputFault), self._lock:
             self._err.write(text)
 
     # Steps
@@ -150,8 +158,10 @@ class Screen:
     def _spin(self) -> None:
         if self._spins and self._steps and self._spinner is None and not self._answer_tail:
             _, _, glyphs = _SIGNS[self.terminal.err.unicode]
-            self._spinner = Spinner(self._progress, self._tell, self._lock, glyphs=glyphs)
-            self._spinner.start()
+            spinner = Spinner(self._progress, self._tell, self._lock, glyphs=glyphs)
+            with suppress(RuntimeError):  # no thread can be had: the command goes on without it
+                spinner.start()
+                self._spinner = spinner
 
     def _rest(self) -> None:
         if self._spinner:
@@ -168,21 +178,22 @@ class Screen:
     def answer(self, text: str) -> None:
         """A piece of a model's answer, to stdout at once; nothing in a format that is not streamed.
 
-        `ReaderGone` where nobody reads any more, `StorageFault` where it cannot be written.
+        `ReaderGone` where nobody reads any more, `OutputFault` where it cannot be written.
         """
         if not self.streams or not text:
             return
         self._rest()
         self._answered = True
         self._answer_tail = text[-1]
-        self._out.write(self.terminal.out.safe(text, newlines=True))
+        self._out.write(self._answer.take(text, self.terminal.out))
 
     def answer_end(self) -> None:
         """End an answer: on a line of its own whatever its last character was. Raises as `answer` does."""
         tail, self._answer_tail = self._answer_tail, ""
         try:
-            if tail and tail != "\n":
-                self._out.write("\n")
+            if tail:
+                end = "" if tail == "\n" else "\n"
+                self._out.write(self._answer.rest(self.terminal.out) + end)
         finally:
             held_back, self._held_back = self._held_back, []
             for line in held_back:
@@ -209,9 +220,9 @@ class Screen:
             self.answer_end()
             self._rest()
             self._out.write(self._last_words(outcome, command, endpoint))
-        except (ReaderGone, StorageFault) as fault:
+        except (ReaderGone, OutputFault) as fault:
             status = status or Exit.FAILED
-            faults += [fault] if isinstance(fault, StorageFault) else []
+            faults += [fault] if isinstance(fault, OutputFault) else []
             if untold_lease := _kept_lease(outcome):
                 status = Exit.MAY_STILL_BILL
                 faults.append(untold_lease)
@@ -287,5 +298,5 @@ def _kept_lease(outcome: Outcome) -> HarpoonError | None:
         return None
     return MayStillBill(
         f"lease {receipt.lease_id} is kept, and the result that names it could not be written",
-        hint=f"harpoon release {receipt.lease_id}",
+        hint=release_command(receipt.lease_id),
     )

@@ -7,11 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from harpoon_cli.errors import StorageFault
+from harpoon_cli.errors import Exit, StorageFault
 
 
 class ReaderGone(Exception):
     """Nobody reads our output any more (`| head`): release what is held and end, without a word."""
+
+
+class OutputFault(StorageFault):
+    """Standard output or standard error cannot be written: no file of ours, so an error as any other."""
+
+    exit = Exit.FAILED
 
 
 class Sink:
@@ -28,7 +34,7 @@ class Sink:
         self.stopped = False
 
     def write(self, text: str) -> None:
-        """Write and flush. `ReaderGone` where the reader left, `StorageFault` for any other failure.
+        """Write and flush. `ReaderGone` where the reader left, `OutputFault` for any other failure.
 
         A reader that does not read keeps this waiting. While `writing` is true a signal handler may raise
         `ReaderGone` to end that; one that sets `stopped` makes sure that no write begins after it.
@@ -37,7 +43,7 @@ class Sink:
             return
         if self._stream is None:
             self._silent = True
-            raise StorageFault(f"cannot write to {self._name}: it is closed")
+            raise OutputFault(f"cannot write to {self._name}: it is closed")
         try:
             self.writing = True
             if not self.stopped:
@@ -53,7 +59,7 @@ class Sink:
         except (OSError, ValueError) as fault:
             self._silence()
             reason = fault.strerror if isinstance(fault, OSError) else "it is closed"
-            raise StorageFault(f"cannot write to {self._name}: {reason}") from fault
+            raise OutputFault(f"cannot write to {self._name}: {reason}") from fault
         finally:
             self.writing = False
         raise ReaderGone(f"{self._name}: a signal said to stop")

@@ -10,6 +10,7 @@ from typing import Literal, TextIO
 
 from harpoon_cli.render.outcome import Cell, Tone
 from harpoon_cli.render.safe import visible
+from harpoon_cli.veil import NO_VEIL, Veil
 
 Colour = Literal["auto", "always", "never"]
 
@@ -23,13 +24,15 @@ _SGR = {Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "31", Tone.FAINT: "2", Tone.
 class Channel:
     """What one output stream can show.
 
-    live means that a line may be rewritten in place. encoding is Python's name of it.
+    live means that a line may be rewritten in place. encoding is Python's name of it. veil has the secrets
+    that are taken out of every text.
     """
 
     is_tty: bool = False
     colour: bool = False
     live: bool = False
     encoding: str = "utf-8"
+    veil: Veil = NO_VEIL
 
     @property
     def unicode(self) -> bool:
@@ -37,8 +40,8 @@ class Channel:
         return self.encoding.startswith("utf")
 
     def safe(self, text: str, *, newlines: bool = False) -> str:
-        """`text` made harmless, with what the encoding lacks shown as an escape."""
-        return self.encodable(visible(text, newlines=newlines))
+        """`text` without secrets, made harmless, with what the encoding lacks shown as an escape."""
+        return self.encodable(visible(self.veil.over(text), newlines=newlines))
 
     def encodable(self, text: str) -> str:
         """`text` with the characters that the encoding lacks shown as escapes."""
@@ -106,6 +109,10 @@ class Terminal:
             width_is_set=wished is not None,
             accessible=accessible,
         )
+
+    def veiled(self, veil: Veil) -> Terminal:
+        """The same terminal, without those secrets in anything it shows."""
+        return replace(self, out=replace(self.out, veil=veil), err=replace(self.err, veil=veil))
 
     def resized(self, stdout: TextIO | None) -> Terminal:
         """The same terminal with the size that stdout has now."""

@@ -109,6 +109,11 @@ def percent(value: float | None) -> str:
     return UNKNOWN if value is None else f"{number(value)} %"
 
 
+def share(value: float | None) -> str:
+    """A share given from 0 to 1: "45 %"."""
+    return UNKNOWN if value is None else percent(100 * value)
+
+
 def of(part: float | None, whole: float | None) -> str:
     """A part of a whole: "3/8"; "-" where neither is known."""
     return UNKNOWN if part is None and whole is None else f"{number(part)}/{number(whole)}"

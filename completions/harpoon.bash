@@ -51,7 +51,7 @@ _harpoon() {
             ;;
         esac
         case "$word" in
-        --config | --file | --fits | --host | --interval | --lease | --max-cost | --max-tokens | --model | --model-file | --output | --pool | --port | --profile | --run | --shell | --system | --temperature | --tflops | --timeout | --ttl | --vram | -f | -m | -o) option=$word ;;
+        --config | --file | --fits | --host | --interval | --lease | --max-cost | --max-tokens | --model | --model-file | --output | --pool | --port | --profile | --run | --shell | --since | --system | --temperature | --tflops | --timeout | --ttl | --vram | -f | -m | -o) option=$word ;;
         -*) ;;
         *) place+=1 ;;
         esac
@@ -64,7 +64,7 @@ _harpoon() {
     fi
     if [[ -n $option ]]; then
         case "$option" in
-        --host | --interval | --max-cost | --max-tokens | --port | --profile | --run | --system | --temperature | --tflops | --timeout | --ttl | --vram) : ;;
+        --host | --interval | --max-cost | --max-tokens | --port | --profile | --run | --since | --system | --temperature | --tflops | --timeout | --ttl | --vram) : ;;
         --lease) _harpoon_live leases ;;
         --fits | --model | -m) _harpoon_live models ;;
         --pool) _harpoon_live pools ;;
@@ -90,10 +90,10 @@ _harpoon() {
         "doctor") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "help") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "infer") _harpoon_offer --file -f --model -m --pool --lease --max-tokens --temperature --system --no-stream --keep --explain --ttl --timeout --max-cost --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
-        "leases") _harpoon_offer --ours --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "leases") _harpoon_offer --ours --cost --since --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "models") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "pools") _harpoon_offer --fits --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
-        "release") _harpoon_offer --all --run --overdue --theirs --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "release") _harpoon_offer --all --run --overdue --theirs --confirmed-gone --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "sandbox") _harpoon_offer --help ;;
         "sandbox pull") _harpoon_offer --model-file --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
@@ -109,7 +109,7 @@ _harpoon() {
         "completion/0") _harpoon_offer install show ;;
         "completion show/0") _harpoon_offer bash fish zsh ;;
         "config/0") _harpoon_offer show path validate init set ;;
-        "config set/0") _harpoon_offer profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads ;;
+        "config set/0") _harpoon_offer profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s breaker.failures breaker.probe_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads ;;
         "config set/1") : ;;
         "help/0") _harpoon_offer commands exit-codes ;;
         "infer/0") : ;;

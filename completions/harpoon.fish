@@ -51,7 +51,7 @@ complete -c harpoon -n '__harpoon_at allocate' -l pool -d 'Lease from this pool;
 complete -c harpoon -n '__harpoon_at allocate' -l ttl -d 'The platform ends the lease after this at the latest; 15m unless configured.' -r
 complete -c harpoon -n '__harpoon_at allocate' -l wait -l no-wait -d 'Wait until the slice can be used.'
 complete -c harpoon -n '__harpoon_at allocate' -l timeout -d 'How long to wait until it is ready.' -r
-complete -c harpoon -n '__harpoon_at allocate' -l max-cost -d 'Refuse a lease that could cost more.' -r
+complete -c harpoon -n '__harpoon_at allocate' -l max-cost -d 'What the lease may cost at most: it is refused, shortened or ended.' -r
 complete -c harpoon -n '__harpoon_at allocate' -l dry-run -d 'Show what would be leased; lease nothing.'
 complete -c harpoon -n '__harpoon_at allocate' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
 complete -c harpoon -n '__harpoon_at allocate' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
@@ -129,7 +129,7 @@ complete -c harpoon -n '__harpoon_at config init' -l config -d 'Use this configu
 complete -c harpoon -n '__harpoon_at config init' -l profile -d 'Apply this profile of the configuration.' -r
 complete -c harpoon -n '__harpoon_at config init' -l live -d 'Never use the sandbox: without an endpoint, fail.'
 complete -c harpoon -n '__harpoon_at config init' -l help -d 'Show this message and exit.'
-complete -c harpoon -n '__harpoon_at config set; and __harpoon_words 2' -f -a 'profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads'
+complete -c harpoon -n '__harpoon_at config set; and __harpoon_words 2' -f -a 'profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s breaker.failures breaker.probe_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads'
 complete -c harpoon -n '__harpoon_at config set' -l project -d 'The project\'s harpoon.toml here, not the user\'s file.'
 complete -c harpoon -n '__harpoon_at config set' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
 complete -c harpoon -n '__harpoon_at config set' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
@@ -171,7 +171,7 @@ complete -c harpoon -n '__harpoon_at infer' -l keep -d 'Do not release the lease
 complete -c harpoon -n '__harpoon_at infer' -l explain -d 'Say why this model was chosen.'
 complete -c harpoon -n '__harpoon_at infer' -l ttl -d 'The platform ends the lease after this at the latest; 15m unless configured.' -r
 complete -c harpoon -n '__harpoon_at infer' -l timeout -d 'How long to wait until it is ready.' -r
-complete -c harpoon -n '__harpoon_at infer' -l max-cost -d 'Refuse a lease that could cost more.' -r
+complete -c harpoon -n '__harpoon_at infer' -l max-cost -d 'What the lease may cost at most: it is refused, shortened or ended.' -r
 complete -c harpoon -n '__harpoon_at infer' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
 complete -c harpoon -n '__harpoon_at infer' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
 complete -c harpoon -n '__harpoon_at infer' -l verbose -s v -d 'Say what is done; -vv says every call.'
@@ -182,6 +182,8 @@ complete -c harpoon -n '__harpoon_at infer' -l profile -d 'Apply this profile of
 complete -c harpoon -n '__harpoon_at infer' -l live -d 'Never use the sandbox: without an endpoint, fail.'
 complete -c harpoon -n '__harpoon_at infer' -l help -d 'Show this message and exit.'
 complete -c harpoon -n '__harpoon_at leases' -l ours -d 'Only leases in this user\'s ledger.'
+complete -c harpoon -n '__harpoon_at leases' -l cost -d 'What our leases cost, ended ones too, from the ledger alone.'
+complete -c harpoon -n '__harpoon_at leases' -l since -d 'With --cost: asked for since 2026-11-01 (UTC), 7d or 12h ago; else all there are.' -r
 complete -c harpoon -n '__harpoon_at leases' -l watch -s w -d 'Show it again and again until Ctrl-C.'
 complete -c harpoon -n '__harpoon_at leases' -l interval -d 'Between two looks with --watch.' -r
 complete -c harpoon -n '__harpoon_at leases' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
@@ -219,6 +221,7 @@ complete -c harpoon -n '__harpoon_at release' -l all -d 'Every lease in the ledg
 complete -c harpoon -n '__harpoon_at release' -l run -d 'Every lease that this CI run asked for.' -r
 complete -c harpoon -n '__harpoon_at release' -l overdue -d 'Those past their end, or left open by a command that is gone.'
 complete -c harpoon -n '__harpoon_at release' -l theirs -d 'End leases named by id even where another harpoon user owns them.'
+complete -c harpoon -n '__harpoon_at release' -l confirmed-gone -d 'Nothing is sent: you have looked at the platform, and the leases named are not there.'
 complete -c harpoon -n '__harpoon_at release' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
 complete -c harpoon -n '__harpoon_at release' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
 complete -c harpoon -n '__harpoon_at release' -l verbose -s v -d 'Say what is done; -vv says every call.'

@@ -6,7 +6,8 @@ currencies are never added or compared.
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, Context, Decimal
+from collections.abc import Iterable
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from functools import reduce
 
 from harpoon_cli.domain import Model, Money, Origin, Price
@@ -15,6 +16,7 @@ from harpoon_cli.errors import ConfigurationFault, CostCeilingReached
 _EXACT = Context(prec=50)
 _SECONDS_PER_HOUR = Decimal(3600)
 _MILLION = Decimal(1_000_000)
+_ON_RECEIPT, _ROOMY = Decimal("1e-12"), Context(prec=200)
 _CERTAINTY = (Origin.ESTIMATED, Origin.QUOTED, Origin.MEASURED, Origin.BILLED)
 """From the least to the most certain; a sum is as certain as its least certain part."""
 
@@ -27,6 +29,16 @@ def cost_of_lease(price: Price, seconds: float | Decimal, *, measured: bool = Tr
     """
     amount = _EXACT.divide(_EXACT.multiply(price.per_hour, _exactly(seconds)), _SECONDS_PER_HOUR)
     return Money(amount, price.currency, price.origin if measured else Origin.ESTIMATED)
+
+
+def cost_on_receipt(price: Price, seconds: float | Decimal) -> Money:
+    """What a lease that was held for measured `seconds` cost by its price: estimated, for only a bill knows.
+
+    To a trillionth, half to even: amounts of a receipt, printed in full, add up to exactly their total.
+    """
+    exact = cost_of_lease(price, seconds)
+    amount = exact.amount.quantize(_ON_RECEIPT, ROUND_HALF_EVEN, _ROOMY).normalize(_ROOMY)
+    return Money(amount, price.currency, Origin.ESTIMATED)
 
 
 def seconds_affordable(price: Price, max_cost: Decimal) -> int | None:
@@ -75,6 +87,15 @@ def cost_of_tokens(
 def total(first: Money, *others: Money) -> Money:
     """The sum, as certain as its least certain part. Raises ConfigurationFault for mixed currencies."""
     return reduce(_add, others, first)
+
+
+def totals(parts: Iterable[Money]) -> tuple[Money, ...]:
+    """The sum in each currency, in the order in which the currencies come."""
+    by_currency: dict[str, Money] = {}
+    for part in parts:
+        known = by_currency.get(part.currency)
+        by_currency[part.currency] = part if known is None else _add(known, part)
+    return tuple(by_currency.values())
 
 
 def cost_per_million_tokens(cost: Money, tokens: int) -> Money | None:

@@ -36,6 +36,7 @@ DONE = [
     "infer Hello --no-stream",
     "infer Hello --keep",
     "leases",
+    "leases --cost --since 7d",
     "models",
     "pools",
     "pools --fits gemma-270m",

@@ -15,9 +15,11 @@ from harpoon_cli.pricing import (
     check_ceiling,
     cost_of_lease,
     cost_of_tokens,
+    cost_on_receipt,
     cost_per_million_tokens,
     seconds_affordable,
     total,
+    totals,
 )
 
 amounts = st.decimals(0, 1000, places=6)
@@ -55,6 +57,27 @@ def test_two_halves_of_a_lease_cost_what_the_whole_costs(price: Price, first: fl
     parts = total(cost_of_lease(price, first), cost_of_lease(price, second))
     whole = cost_of_lease(price, Decimal(str(first)) + Decimal(str(second)))
     assert abs(parts.amount - whole.amount) < Decimal("1e-20")
+
+
+@given(prices, st.floats(0, 1e6))
+def test_a_cost_on_a_receipt_is_an_estimate_to_a_trillionth(price: Price, seconds: float) -> None:
+    told, exact = cost_on_receipt(price, seconds), cost_of_lease(price, seconds)
+    assert abs(told.amount - exact.amount) <= Decimal("5e-13")
+    assert (told.origin, told.currency) == (Origin.ESTIMATED, "USD")
+    assert Decimal(f"{told.amount:.12f}") == told.amount
+
+
+@pytest.mark.parametrize("per_hour", ["0", "1e-40", "9e79", "123456789012345678901234567890.123456789"])
+def test_no_price_that_a_platform_can_name_is_too_odd_for_a_receipt(per_hour: str) -> None:
+    assert cost_on_receipt(Price(Decimal(per_hour), "USD"), 1e9).amount >= 0
+
+
+@given(st.lists(st.builds(Money, amounts, st.sampled_from(["USD", "EUR"]), origins), max_size=8))
+def test_totals_are_exact_and_of_one_currency_each(parts: list[Money]) -> None:
+    summed = totals(parts)
+    assert {one.currency for one in summed} == {part.currency for part in parts}
+    for one in summed:
+        assert one.amount == sum(part.amount for part in parts if part.currency == one.currency)
 
 
 def test_a_callers_own_decimal_precision_does_not_reach_the_money() -> None:

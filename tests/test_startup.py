@@ -44,9 +44,9 @@ HEAVY = {
     "typer",
 }
 COMPLETION = {
-    "leases": {"cli.complete", "errors", "settings.paths"},
-    "pools": {"cli.complete", "cli.seen", "errors", "settings.paths"},
-    "models": {"built_in", "cli.complete", "errors", "settings.paths"},
+    "leases": {"cli.complete", "early", "errors", "settings.paths"},
+    "pools": {"cli.complete", "cli.seen", "early", "errors", "settings.paths"},
+    "models": {"built_in", "cli.complete", "early", "errors", "settings.paths"},
 }
 
 
@@ -78,7 +78,7 @@ def within(modules: set[str], package: str) -> Iterator[str]:
 
 def test_the_version_costs_nothing_of_ours(harpoon: Operator) -> None:
     modules = loaded(harpoon, "--version")
-    assert ours(modules) == set()
+    assert ours(modules) == {"early"}
     assert not modules & (HEAVY | {"pathlib", "re", "typing"})
 
 
@@ -92,7 +92,7 @@ def test_a_tab_loads_only_what_reads_the_values(harpoon: Operator, kind: str) ->
 def test_help_loads_no_command_and_nothing_that_a_command_needs(harpoon: Operator) -> None:
     modules = loaded(harpoon, "--help")
     assert not modules & (HEAVY - {"typer"})
-    assert ours(modules) == {"cli.app"}
+    assert ours(modules) == {"cli.app", "early"}
 
 
 def test_help_of_a_command_loads_that_command_alone(harpoon: Operator) -> None:

@@ -105,7 +105,12 @@ TimeoutOption = Annotated[
 ]
 MaxCostOption = Annotated[
     Decimal | None,
-    Option("--max-cost", parser=money, metavar="AMOUNT", help="Refuse a lease that could cost more."),
+    Option(
+        "--max-cost",
+        parser=money,
+        metavar="AMOUNT",
+        help="What the lease may cost at most: it is refused, shortened or ended.",
+    ),
 ]
 WatchOption = Annotated[bool, Option("--watch", "-w", help="Show it again and again until Ctrl-C.")]
 IntervalOption = Annotated[

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from harpoon_cli.cli.connect import guard
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.client.transport import Exchange, resolve_s
@@ -75,8 +76,23 @@ async def check_up(session: Session) -> AsyncIterator[Finding]:
         return
     for finding in (*_endpoint(session), *_effective(session), *_files(), *_ledger(session)):
         yield finding
+    for finding in _breakers(session):
+        yield finding
     async for finding in _network(session, platform):
         yield finding
+
+
+def _breakers(session: Session) -> Iterator[Finding]:
+    for plane in ("control", "inference"):
+        if (watching := guard(session.settings, plane)) is None:
+            continue
+        is_open, found = watching.told()
+        if is_open:
+            yield _warning("breaker", found, f"{UNREACHED}; then wait until it is asked again")
+        elif watching.trouble:
+            yield _warning("breaker", watching.trouble, "look at its permissions and the free space")
+        else:
+            yield _ok("breaker", found)
 
 
 def _endpoint(session: Session) -> Iterator[Finding]:

@@ -30,7 +30,13 @@ def complete(arguments: Sequence[str]) -> int:
 
 def _is_offered(value: str) -> bool:
     """One printable line that no command takes for an option, and no shell for a home: fish quotes no "~"."""
-    return value.isprintable() and not value.startswith(("-", "~")) and 0 < len(value) <= LONGEST
+    if not value.isprintable() or value.startswith(("-", "~")) or not 0 < len(value) <= LONGEST:
+        return False
+    if value.isascii():
+        return True
+    from harpoon_cli.render.safe import dangerous
+
+    return dangerous().search(value) is None
 
 
 def _leases() -> Iterable[str]:

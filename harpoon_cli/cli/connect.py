@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from harpoon_cli.client.breaker import Rules
 from harpoon_cli.client.control import ControlOptions, open_control
+from harpoon_cli.client.guard import Guard
+from harpoon_cli.client.health_file import HealthFile
 from harpoon_cli.client.retry import RetryPolicy
 from harpoon_cli.client.service import DataPlane, Features, Platform
+from harpoon_cli.client.spared import SparedControl
 from harpoon_cli.client.transport import Endpoint, Exchange, Network, Transport
 from harpoon_cli.settings.endpoint import LiveEndpoint
 from harpoon_cli.settings.model import Settings
+from harpoon_cli.settings.paths import make_private, state_dir
 
 SANDBOX = "sandbox"
 """How the embedded platform is called in every output."""
@@ -20,8 +26,32 @@ SANDBOX = "sandbox"
 Observe = Callable[[Exchange], None]
 
 
-def retry_policy(settings: Settings) -> RetryPolicy:
-    return RetryPolicy(settings.retry.attempts, settings.retry.base_s, settings.retry.cap_s)
+SHARE_OF_HANGING_CALL = 2 / 3
+"""How much of a control call's time one attempt may use; an answer to a prompt may need all of its own."""
+
+
+def retry_policy(settings: Settings, plane: str = "control") -> RetryPolicy:
+    """How calls on a plane ("control", "inference") are repeated; the breaker's reserve pays for it."""
+    retry = settings.retry
+    share = SHARE_OF_HANGING_CALL if plane == "control" else 1.0
+    return RetryPolicy(retry.attempts, retry.base_s, retry.cap_s, share, guard(settings, plane))
+
+
+def guard(settings: Settings, plane: str) -> Guard | None:
+    """What watches a plane of the configured platform; None for the sandbox, which is this process."""
+    platform = settings.platform
+    first, second = platform.base_url, platform.inference_url
+    url = first or second if plane == "control" else second or first
+    if url is None:
+        return None
+    rules = Rules(settings.breaker.failures, settings.breaker.probe_s)
+    return Guard("://".join(_origin(url)), plane, health_file(state_dir() / "breakers.json"), rules)
+
+
+@cache
+def health_file(path: Path) -> HealthFile:
+    """The one of this process: where the file cannot be used, its parts still know of each other."""
+    return HealthFile(path, partial(make_private, path.parent))
 
 
 def routing_base(settings: Settings) -> float:
@@ -30,22 +60,34 @@ def routing_base(settings: Settings) -> float:
     return math.log(share / (1 - share))
 
 
-def connect_live(settings: Settings, live: LiveEndpoint, observe: Observe) -> Platform:
-    """The configured platform. Nothing is sent yet."""
+def connect_live(
+    settings: Settings, live: LiveEndpoint, observe: Observe, note: Callable[[str], None] = lambda _: None
+) -> Platform:
+    """The configured platform. Nothing is sent yet; `note` is told what works less well than it should."""
     platform = settings.platform
-    control = Transport(Endpoint(live.base_url, live.key, platform.auth), _network(settings), observe=observe)
-    inference = control
+    health_file(state_dir() / "breakers.json").complain = note
+    control = Transport(
+        Endpoint(live.base_url, live.key, platform.auth),
+        _network(settings),
+        observe=observe,
+        guard=guard(settings, "control"),
+    )
+    same_host = _origin(live.inference_url) == _origin(live.base_url)
+    inference = control.watched_by(guard(settings, "inference"))
     if live.inference_url != live.base_url:
         # The key is for the platform; another host must never be handed it.
-        key = live.key if _origin(live.inference_url) == _origin(live.base_url) else None
-        endpoint = Endpoint(live.inference_url, key, platform.auth)
-        inference = Transport(endpoint, _network(settings), observe=observe)
+        endpoint = Endpoint(live.inference_url, live.key if same_host else None, platform.auth)
+        inference = Transport(
+            endpoint, _network(settings), observe=observe, guard=guard(settings, "inference")
+        )
     paths = platform.paths.model_dump(exclude_none=True)
     control_options = _control_options(settings, _features(settings), paths, platform.names)
+    # Nor has another host promised what the platform's settings say of it.
+    keys = same_host and platform.idempotency_keys
     return Platform(
         live.base_url,
-        lambda: open_control(platform.control, control, control_options),
-        lambda: _inference(platform.inference, inference, settings, platform.paths.inference),
+        lambda: SparedControl(open_control(platform.control, control, control_options)),
+        lambda: _inference(platform.inference, inference, settings, platform.paths.inference, keys=keys),
         (control.aclose, inference.aclose),
     )
 
@@ -63,7 +105,7 @@ def connect_sandbox(settings: Settings, sandbox_dir: Path, observe: Observe) -> 
     return Platform(
         SANDBOX,
         lambda: open_control("seed_v1", transport, _control_options(settings, features, {}, {})),
-        lambda: _inference("seed_v1", transport, settings, None),
+        lambda: _inference("seed_v1", transport, settings, None, keys=False),
         (transport.aclose, application.close),
     )
 
@@ -95,11 +137,14 @@ def _control_options(
     )
 
 
-def _inference(dialect: str, transport: Transport, settings: Settings, path: str | None) -> DataPlane:
+def _inference(
+    dialect: str, transport: Transport, settings: Settings, path: str | None, *, keys: bool
+) -> DataPlane:
     # Most commands send no prompt: its dialect is loaded by those that do.
     from harpoon_cli.client.inference import InferenceOptions, open_inference
 
-    options = InferenceOptions(path, settings.http.inference_s, retry_policy(settings))
+    policy = retry_policy(settings, "inference")
+    options = InferenceOptions(path, settings.http.inference_s, policy, idempotency_keys=keys)
     return open_inference(dialect, transport, options)
 
 
@@ -127,4 +172,4 @@ def _network(settings: Settings) -> Network:
 
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+    return parts.scheme.lower(), parts.netloc.lower()

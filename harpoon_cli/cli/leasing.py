@@ -1,35 +1,38 @@
-"""Taking a lease for a command: the ceiling on its cost, the receipt, and what was left open before."""
+"""Taking a lease for a command: the leases' rules, with this session's sentences, steps and ledger."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from decimal import Decimal
+from functools import partial
 
-from harpoon_cli.cli.receipts import receipt_of
 from harpoon_cli.cli.session import Session
-from harpoon_cli.domain import LeaseRecord, Money, Pool, Reference
+from harpoon_cli.domain import LeaseRecord, Pool
 from harpoon_cli.errors import StorageFault
+from harpoon_cli.leases.abandoned import abandoned
 from harpoon_cli.leases.alive import is_alive
-from harpoon_cli.leases.holding import holding
+from harpoon_cli.leases.ceiling import Budget, Ceiling, budget
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
-from harpoon_cli.leases.sweep import overdue, sweep
-from harpoon_cli.pricing import check_ceiling, cost_of_lease
-
-TTL_TOLERANCE = timedelta(seconds=30)
-"""Clocks differ; an end this much later than asked for is still the end that was asked for."""
+from harpoon_cli.leases.tenancy import Tenancy
+from harpoon_cli.leases.worktime import Worktime
 
 
-def ceiling_of(session: Session, max_cost: Decimal | None) -> Decimal | None:
-    return session.settings.lease.max_cost if max_cost is None else max_cost
+def budget_of(session: Session, pool: Pool, ttl_s: int | None, max_cost: Decimal | None) -> Budget:
+    """The terms of a lease from this pool, None taken from the configuration; `CostCeilingReached`.
 
-
-def worst_case(pool: Pool, ttl_s: int, max_cost: Decimal | None) -> Money | None:
-    """What the whole time would cost; `CostCeilingReached` where that is more than allowed."""
-    if max_cost is not None:
-        return check_ceiling(pool.price, ttl_s, max_cost)
-    return None if pool.price is None else cost_of_lease(pool.price, ttl_s, measured=False)
+    A time that the command line names stands or is refused; the configured one is shortened where a ceiling
+    does not pay for it, and that is said.
+    """
+    configured = session.settings.lease
+    most = configured.max_cost if max_cost is None else max_cost
+    asked_s = configured.ttl_s if ttl_s is None else ttl_s
+    terms = budget(pool.price, asked_s, most, fixed=ttl_s is not None)
+    if terms.shortened:
+        session.screen.note(
+            f"the lease is for {terms.ttl_s} s, not {asked_s} s: the ceiling of {most:f} pays for no more"
+        )
+    return terms
 
 
 @asynccontextmanager
@@ -38,57 +41,36 @@ async def leased(
     lifecycle: Lifecycle,
     order: Order,
     *,
-    keep: bool = False,
     wait: bool = True,
-    max_cost: Decimal | None = None,
-) -> AsyncIterator[LeaseRecord]:
-    """A lease for the block's length, or for longer with keep; its receipt is in the session at the end."""
-    await end_abandoned(session, lifecycle)
-    intent = lifecycle.intend(order)
+    ceiling: Ceiling | None = None,
+) -> AsyncIterator[Tenancy]:
+    """A lease for the block's length, or longer where the order says so; the session gets its receipt."""
+    alive = partial(is_alive, session.signs_of_life)
+    tenancy = Tenancy(lifecycle, is_alive=alive, say=session.screen.note, phase=session.step)
     try:
-        async with holding(lifecycle, intent, phase=session.step, keep=keep, wait=wait) as record:
-            _say_what_is_odd(session, lifecycle, record)
-            if max_cost is not None:
-                check_ceiling(record.price, order.ttl_s, max_cost)
-            yield record
+        async with tenancy.leased(order, wait=wait, ceiling=ceiling):
+            yield tenancy
+        session.keeps = tenancy.stays
     finally:
-        with suppress(StorageFault):  # it must not hide why the block ended
-            last = session.ledger.record(intent.reference)
-            session.receipt = receipt_of(last, session.steps, lifecycle.now()) if last else None
+        session.receipt = tenancy.receipt(session.steps)
 
 
-def _say_what_is_odd(session: Session, lifecycle: Lifecycle, record: LeaseRecord) -> None:
-    asked_for = record.intended_at + timedelta(seconds=record.request.ttl_s)
-    if record.expires_at is None and lifecycle.control.features.ttl:
-        session.screen.note(f"the platform names no end for lease {record.lease_id}: only a release ends it")
-    elif record.expires_at is not None and record.expires_at > asked_for + TTL_TOLERANCE:
-        session.screen.note(f"the platform ends lease {record.lease_id} later than it was asked to")
-
-
-async def end_abandoned(session: Session, lifecycle: Lifecycle) -> None:
-    """End what earlier commands left open on this platform, and say so; what cannot be ended is said too."""
-    left = overdue_here(session, lifecycle)
-    if not left:
-        return
-    # The command was not asked to do this: it does not wait long for a platform that does not answer.
-    swept = await sweep(lifecycle, left, within_s=lifecycle.patience.interrupted_release_s)
-    for record in swept.ended:
-        session.screen.note(
-            f"ended {record.lease_id or record.reference}, which an earlier command left open"
-        )
-    for trouble in swept.troubles:
-        session.screen.note(f"{trouble.message}; {trouble.hint}")
+@contextmanager
+def using(session: Session, record: LeaseRecord | None) -> Iterator[None]:
+    """Count the block's time as work on a held lease of ours; None is somebody else's."""
+    worktime = Worktime()
+    try:
+        with worktime.going_on():
+            yield
+    finally:
+        if record is not None:
+            with suppress(StorageFault):  # what came of the work matters more than how long it took
+                session.ledger.used(record.reference, (record.used_s or 0.0) + worktime.seconds)
 
 
 def overdue_here(session: Session, lifecycle: Lifecycle) -> tuple[LeaseRecord, ...]:
     """The open records of this platform that nobody uses any more."""
-    here = (one for one in session.ledger.open_records() if one.endpoint == lifecycle.endpoint)
-
-    def abandoned(reference: Reference) -> bool:
-        holder = session.ledger.holder(reference)
-        return holder is None or not is_alive(session.signs_of_life, holder)
-
-    return overdue(here, lifecycle.now(), abandoned)
+    return abandoned(lifecycle, partial(is_alive, session.signs_of_life))
 
 
 def elsewhere(session: Session) -> list[str]:

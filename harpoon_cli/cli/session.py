@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -13,8 +13,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 from harpoon_cli.cli.options import CommonOptions
-from harpoon_cli.domain import Receipt, Secret, Step
-from harpoon_cli.errors import ConfigurationFault
+from harpoon_cli.domain import LeaseRecord, Receipt, Reference, Secret, Step
+from harpoon_cli.errors import ConfigurationFault, StorageFault
 from harpoon_cli.render import formats
 from harpoon_cli.render.screen import Screen
 from harpoon_cli.render.terminal import Terminal
@@ -22,6 +22,7 @@ from harpoon_cli.settings.paths import make_private, state_dir
 
 if TYPE_CHECKING:
     from harpoon_cli.catalogue import Catalogue
+    from harpoon_cli.cli.keeping import Keeping
     from harpoon_cli.client.service import Platform
     from harpoon_cli.client.transport import Exchange
     from harpoon_cli.leases.alive import SignOfLife
@@ -46,6 +47,8 @@ class Session:
         self._loaded = loaded
         self._platform: Platform | None = None
         self._sign: SignOfLife | None = None
+        self._keeping: Keeping | None = None
+        self.keeps: Reference | None = None
         self._leases = False
 
     @cached_property
@@ -104,13 +107,15 @@ class Session:
 
         where = endpoint(self.loaded)
         if isinstance(where, LiveEndpoint):
+            if where.key is not None:
+                self.screen.hide(where.key)
             self.endpoint_name = where.base_url
             self._account = account_name(where.base_url, where.key)
             if where.from_directory:
                 self.screen.note(f"prompts go to {where.inference_url}, as {where.url_origin} says")
             for url in where.readable_on_the_way:
                 self.screen.detail(f"insecure_http: what is sent to {url} can be read on the way")
-            return connect.connect_live(self.settings, where, self._observe)
+            return connect.connect_live(self.settings, where, self._observe, self.screen.detail)
         self.endpoint_name = self._account = connect.SANDBOX
         self.screen.note("no endpoint is configured: this is the embedded sandbox, not HostedAI")
         return connect.connect_sandbox(self.settings, sandbox_dir(), self._observe)
@@ -128,8 +133,9 @@ class Session:
     def lifecycle(self, *, ready_s: float | None = None) -> Lifecycle:
         """The life of leases on the configured platform, in the shared ledger."""
         from harpoon_cli.cli.connect import retry_policy
-        from harpoon_cli.leases.lifecycle import Lifecycle, Patience
+        from harpoon_cli.leases.lifecycle import Lifecycle
         from harpoon_cli.leases.owner import current_owner
+        from harpoon_cli.leases.patience import Patience
 
         platform = self.platform()
         self._leases = True
@@ -137,7 +143,7 @@ class Session:
             control=platform.control,
             ledger=self.ledger,
             endpoint=self.account,
-            owner=current_owner(os.environ),
+            owner=current_owner(os.environ, state_dir()),
             holder=self._holder,
             patience=Patience(
                 allocate_s=self.settings.http.control_s,
@@ -149,11 +155,24 @@ class Session:
         )
 
     def _holder(self) -> str:
+        """This process's sign of life, and its keeper: both are there before a lease is asked for.
+
+        A release has none: a keeper would only begin it again.
+        """
         from harpoon_cli.leases.alive import SignOfLife
 
         if self._sign is None:
             self._sign = SignOfLife(self.signs_of_life)
+            if self.command != "release":
+                self._keeping = self._keep_watch()
         return self._sign.name
+
+    def _keep_watch(self) -> Keeping:
+        from harpoon_cli.cli.connect import SANDBOX
+        from harpoon_cli.cli.keeping import Keeping
+
+        features = self.platform().control.features
+        return Keeping(self.options, features, self.screen.note, live=self.account != SANDBOX)
 
     @property
     def signs_of_life(self) -> Path:
@@ -174,10 +193,33 @@ class Session:
             self.steps.append(Step(name, monotonic() - began))
 
     async def close(self) -> None:
+        """The work is done, and its result not told yet: what is still open is handed to the keeper."""
+        if self._sign is not None and self._keeping is not None:
+            self._keeping.take_over(self._still_open(self._sign), self.keeps)
         if self._platform is not None:
             await self._platform.close()
-        if self._sign is not None:
-            self._sign.close()
+
+    def _still_open(self, sign: SignOfLife) -> list[LeaseRecord] | None:
+        """Our records that are not over; None where the ledger cannot say."""
+        with suppress(StorageFault):
+            records = self.ledger.open_records()
+            return [one for one in records if self.ledger.holder(one.reference) == sign.name]
+        return None
+
+    def let_go(self) -> bool:
+        """The result has been told, and with it a lease that is kept: only now it outlives this process.
+
+        False where that cannot be written down: then it is given back in the background.
+        """
+        if self._sign is None:
+            return True
+        kept = self.keeps is None
+        with suppress(StorageFault):
+            kept = self.keeps is None or self.ledger.keep(self.keeps)
+        self._sign.close()
+        if self._keeping is not None:
+            self._keeping.end(well=kept)
+        return kept
 
 
 def sandbox_dir() -> Path:

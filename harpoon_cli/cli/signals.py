@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
+from contextlib import suppress
 from types import FrameType
 
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import Exit
+from harpoon_cli.render.sink import ReaderGone
 
 STATUSES = {
     signal.SIGINT: Exit.INTERRUPT,
     signal.SIGTERM: Exit.TERMINATED,
     signal.SIGHUP: Exit.HANGUP,
 }
+
+
+HEARD_WITHIN_S = 0.5
+"""How long the event loop may take to hear of a signal; a key command, for one, keeps it waiting."""
 
 
 class Signals:
@@ -39,9 +46,11 @@ class Signals:
         for number in STATUSES:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
                 self._before[number] = signal.signal(number, self._arrived)
+        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._not_heard)
         return self
 
     def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -50,15 +59,31 @@ class Signals:
             self._end_at_once(signal.Signals(number))
         self.first = signal.Signals(number)
         self._loop.call_soon_threadsafe(self._cancel)
+        signal.setitimer(signal.ITIMER_REAL, HEARD_WITHIN_S)
         self._session.screen.stop_answering()
 
     def _cancel(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         if self._task is not None:
             self._task.cancel()
+
+    def _not_heard(self, _number: int, _frame: FrameType | None) -> None:
+        """Break off what blocks the loop, where no lease depends on it."""
+        if self._task is not None and not self._session.may_hold_a_lease():
+            raise ReaderGone("a signal says to stop")
 
     def _end_at_once(self, number: signal.Signals) -> None:
         if not self._session.may_hold_a_lease():
             os._exit(STATUSES[number])
-        os.write(2, b"\nerror: ended before the release was confirmed; a lease may still be billing\n")
-        os.write(2, b"hint: harpoon release --overdue\n")
+        last_words(
+            b"\nerror: ended before the release was confirmed; a lease may still be billing\n"
+            b"hint: harpoon release --overdue\n"
+        )
         os._exit(Exit.MAY_STILL_BILL)
+
+
+def last_words(lines: bytes) -> None:
+    """To stderr, where that can be written without waiting; for what is left to say after a result."""
+    with suppress(OSError):
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, lines)

@@ -184,7 +184,7 @@ class Platform(_Table):
         default=False, description="allow http:// beyond loopback; the key travels readable"
     )
     idempotency_keys: bool = Field(
-        default=True, description="the same Idempotency-Key twice is one lease there"
+        default=True, description="the same Idempotency-Key twice is one lease or one answer there"
     )
     ttl: bool = Field(default=True, description="the platform ends leases by itself when their time is over")
     lists: bool = Field(default=True, description="the platform can list our leases")
@@ -241,6 +241,15 @@ class Retry(_Table):
     cap_s: Seconds = Field(default=10.0, description="the longest pause")
 
 
+class Breaker(_Table):
+    """When a host that keeps failing is left alone; leases are still found and released there."""
+
+    failures: Annotated[int, Field(ge=0, le=1000), Wants("a whole number from 0 to 1000")] = Field(
+        default=5, description="failures in a row after which nothing more is sent; 0 never stops"
+    )
+    probe_s: Seconds = Field(default=5.0, description="how often one call is let through all the same")
+
+
 class Lease(_Table):
     """What is asked for, and how long we wait."""
 
@@ -249,7 +258,9 @@ class Lease(_Table):
     release_s: Seconds = Field(default=60.0, description="how long to wait until a release is confirmed")
     poll_s: Seconds = Field(default=2.0, description="how often to ask, once it has taken a while")
     max_cost: Amount | None = Field(
-        default=None, description="refuse leases that could cost more than this", examples=[Decimal("2.50")]
+        default=None,
+        description="the most a lease may cost: it is refused, shortened or ended",
+        examples=[Decimal("2.50")],
     )
 
 
@@ -336,6 +347,7 @@ class Settings(BaseSettings):
     platform: Platform = Field(default_factory=Platform, description=Platform.__doc__)
     http: Http = Field(default_factory=Http, description=Http.__doc__)
     retry: Retry = Field(default_factory=Retry, description=Retry.__doc__)
+    breaker: Breaker = Field(default_factory=Breaker, description=Breaker.__doc__)
     lease: Lease = Field(default_factory=Lease, description=Lease.__doc__)
     routing: Routing = Field(default_factory=Routing, description=Routing.__doc__)
     output: Output = Field(default_factory=Output, description=Output.__doc__)

@@ -75,8 +75,8 @@ def toml_value(value: object) -> str:
 
 
 def without_password(text: str) -> str:
-    """The text with what stands between // and @ in a URL masked: a proxy's may hold a password."""
-    return re.sub(r"//\S*@", "//***@", text)
+    """The text with what may be a secret in a URL masked: what is before an @, or after a question mark."""
+    return re.sub(r"""(://[^\s"'?]*\?)[^\s"']+""", r"\1***", re.sub(r"//\S*@", "//***@", text))
 
 
 def _tables() -> Iterator[str]:

@@ -19,7 +19,7 @@ def test_infer_answers_releases_and_prints_a_receipt(live: Operator) -> None:
     assert ran.out.endswith("\n")
     labels = [line.split(":")[0] for line in ran.err.splitlines() if not line.startswith(" ")]
     assert labels == [
-        "steps", "lease", "gpu", "model", "tokens", "first token", "per inference", "held", "cost",
+        "steps", "lease", "gpu", "model", "tokens", "first token", "per inference", "held", "idle", "cost",
         "released",
     ]  # fmt: skip
     assert "SIMULATED" in ran.err
@@ -182,7 +182,8 @@ def test_a_cost_is_the_price_times_the_seconds_held(live: Operator) -> None:
     [released] = live("release", "--all", "-o", "json").data["released"]
     expected = 0.39 * released["seconds_held"] / 3600
     assert float(released["cost"]["amount"]) == pytest.approx(expected)
-    assert released["cost"]["origin"] == "quoted"
+    assert released["price"] == {"per_hour": "0.39", "currency": "USD", "origin": "quoted"}
+    assert released["cost"]["origin"] == "estimated"
 
 
 def test_a_platform_that_is_full_is_status_six(live: Operator) -> None:
@@ -293,7 +294,7 @@ def test_somebody_else_s_lease_is_released_only_with_a_word(
     live: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = live("allocate", "-m", "gemma-270m", "-q").out.strip()
-    _forgotten(live)
+    _written(live, "DELETE FROM leases")
     live.environ["HARPOON_RUN_ID"] = "4711"
     ours = live("allocate", "-m", "gemma-270m", "-q").out.strip()
     monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
@@ -322,6 +323,18 @@ def test_one_broken_row_does_not_keep_the_others_and_is_told(live: Operator) -> 
     _written(live, f"UPDATE leases SET request = '{{' WHERE lease_id = '{broken}'")
     ran = live("release", "--all", "-o", "json")
     assert [one["lease_id"] for one in ran.data["released"]] == [lease]
-    assert ran.status == 1
+    assert ran.status == 11
     assert "not whole" in ran.json["errors"][0]["message"]
     assert any("not whole" in note for note in live("leases", "-o", "json").json["notes"])
+
+
+def test_a_lease_that_cannot_be_written_down_as_kept_is_not_said_to_be(
+    live: Operator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its id is out when that is found: the last words take it back."""
+    state = live.home / ".local/state/harpoon"
+    state.mkdir(parents=True, mode=0o700)
+    (state / "kept").write_text("in the way of a directory")
+    ran = live("allocate", "-m", "gemma-270m", "-q")
+    assert ran.status == 11
+    assert "cannot be written down as kept, and is given back" in ran.err + capfd.readouterr().err

@@ -204,7 +204,7 @@ def test_a_closed_stdout_ends_infer_quietly_and_releases(tmp_path: Path) -> None
 def test_a_state_directory_that_cannot_be_made_is_named(harpoon: Operator) -> None:
     (harpoon.home / ".local").write_text("a file where a directory should be")
     ran = harpoon("allocate", "-m", "gemma-2b")
-    assert (ran.status, ran.out) == (1, "")
+    assert (ran.status, ran.out) == (11, "")
     assert ran.err.splitlines()[-2].startswith("error: ")
 
 

@@ -21,7 +21,7 @@ from harpoon_cli.cli.arguments import (
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Gpu, LeaseRecord, Money, Pool, PoolId, Price, Receipt, Requirements
-from harpoon_cli.errors import UsageFault
+from harpoon_cli.errors import UsageFault, release_command
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Facts, Outcome, Tone
 
@@ -78,21 +78,19 @@ async def allocate(
     Prints the lease's id, its pool and slice, how long the platform took to accept it and to make it ready,
     what an hour costs, and when the platform ends it.
     """
-    from harpoon_cli.cli.leasing import ceiling_of, leased, worst_case
+    from harpoon_cli.cli.leasing import budget_of, leased
     from harpoon_cli.cli.placement import known_pools, place
     from harpoon_cli.leases.lifecycle import Order
 
     wanted, allowed = _wanted(session, model, vram, tflops)
     chosen = place(session, wanted, await known_pools(session), pool, allowed)
-    ttl_s = session.settings.lease.ttl_s if ttl is None else ttl
-    most = ceiling_of(session, max_cost)
-    worst = worst_case(chosen, ttl_s, most)
+    terms = budget_of(session, chosen, ttl, max_cost)
     if dry_run:
-        return _outcome(_planned(chosen, wanted, ttl_s, worst))
+        return _outcome(_planned(chosen, wanted, terms.ttl_s, terms.worst))
     lifecycle = session.lifecycle(ready_s=timeout)
-    order = Order(chosen.id, wanted, ttl_s)
-    async with leased(session, lifecycle, order, keep=True, wait=wait, max_cost=most) as record:
-        taken = _taken(record, worst)
+    order = Order(chosen.id, wanted, terms.ttl_s, keep=True, price=chosen.price)
+    async with leased(session, lifecycle, order, wait=wait, ceiling=terms.ceiling) as lease:
+        taken = _taken(lease.record, terms.worst)
     return _outcome(taken, session.receipt)
 
 
@@ -162,8 +160,8 @@ def _outcome(data: AllocateData, receipt: Receipt | None = None) -> Outcome:
         ("at most", words.money(data.worst_case_cost)),
         ("ends", words.instant(data.expires_at) if data.expires_at else f"{words.span(data.ttl_s)} after"),
     ]
-    if not data.dry_run:
-        facts.append(("release with", f"harpoon release {data.lease_id}"))
+    if data.lease_id is not None:
+        facts.append(("release with", release_command(data.lease_id)))
     return Outcome(
         data=data, views=[Facts(facts)], ids=[data.lease_id] if data.lease_id else [], receipt=receipt
     )

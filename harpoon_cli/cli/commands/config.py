@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from harpoon_cli.cli.command import command, epilog, new_app
-from harpoon_cli.cli.session import Session
+from harpoon_cli.cli.session import Session, working_directory
 from harpoon_cli.errors import ConfigurationFault, UsageFault
 from harpoon_cli.render import formats
 from harpoon_cli.render.outcome import Cell, Column, Facts, Outcome, Table, Text, Tone
@@ -125,7 +125,7 @@ async def show(
 )
 async def path(session: Session) -> Outcome:
     """Show the files that settings are read from, strongest first."""
-    cwd = Path.cwd()
+    cwd = working_directory()
     named = session.options.config or os.environ.get("HARPOON_CONFIG")
     found = [("environment file", cwd / ".env")]
     if named:
@@ -161,7 +161,7 @@ async def validate(session: Session) -> Outcome:
         config=options.config,
         profile=options.profile,
         environ=os.environ,
-        cwd=Path.cwd(),
+        cwd=working_directory(),
     )
     if errors:
         return Outcome(errors=list(errors))
@@ -228,7 +228,7 @@ async def set_(
     from harpoon_cli.settings.write import set_value
 
     target, kind = _target(session, project=project)
-    written = set_value(target, key, value, kind=kind, environ=os.environ, cwd=Path.cwd())
+    written = set_value(target, key, value, kind=kind, environ=os.environ, cwd=working_directory())
     notes = [f"comments could not be kept; the file as it was is {written.backup}"] if written.backup else []
     return Outcome(
         data=ConfigWrittenData(str(written.path), written.key, written.value),
@@ -243,6 +243,6 @@ def _target(session: Session, *, project: bool) -> tuple[Path, Kind]:
     from harpoon_cli.settings.gather import named_file
 
     if project:
-        return project_file(Path.cwd()) or Path.cwd() / PROJECT_FILE, Kind.PROJECT
-    named = named_file(session.options.config, os.environ, Path.cwd())
+        return project_file(working_directory()) or working_directory() / PROJECT_FILE, Kind.PROJECT
+    named = named_file(session.options.config, os.environ, working_directory())
     return (named, Kind.NAMED) if named else (user_file(), Kind.USER)

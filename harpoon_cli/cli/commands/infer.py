@@ -22,7 +22,7 @@ from harpoon_cli.cli.arguments import (
 from harpoon_cli.cli.arguments import temperature as temperature_value
 from harpoon_cli.cli.asking import Answer, Question, ask
 from harpoon_cli.cli.command import command, new_app
-from harpoon_cli.cli.leasing import ceiling_of, leased, worst_case
+from harpoon_cli.cli.leasing import budget_of, leased, using
 from harpoon_cli.cli.placement import known_pools, place
 from harpoon_cli.cli.prompts import read_prompt
 from harpoon_cli.cli.routes import decide_for, only_pool, tell_choice
@@ -31,6 +31,7 @@ from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import (
     Lease,
     LeaseId,
+    LeaseRecord,
     Money,
     Pool,
     PoolId,
@@ -38,7 +39,7 @@ from harpoon_cli.domain import (
     Receipt,
     Usage,
 )
-from harpoon_cli.errors import MayStillBill, UsageFault
+from harpoon_cli.errors import CostCeilingReached, MayStillBill, UsageFault
 from harpoon_cli.leases.lifecycle import Order
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Outcome, Text, Tone
@@ -138,13 +139,14 @@ async def infer(
         if not leases_anew:
             _refuse_terms(terms, lease)
     with session.step("analyze"):
-        held, its_model = await _held_lease(session, platform, lease) if lease else (None, None)
-        wishes = Wishes(model or its_model, max_tokens, temperature, streamed=not no_stream)
+        held, record = await _held_lease(session, platform, lease) if lease else (None, None)
+        wishes = Wishes(model or _model_of(record), max_tokens, temperature, streamed=not no_stream)
         question, pools = await _analyze(session, text, wishes, held, pool)
     tell_choice(session, question.decision, in_full=explain)
     if leases_anew:
         return await _on_new_lease(session, platform, question, pools, terms, explain=explain)
-    answer = await ask(session, platform, question, held.id if held else None)
+    with using(session, record):
+        answer = await ask(session, platform, question, held.id if held else None)
     session.receipt = _receipt_without_lease(session, held)
     return _outcome(session, question, answer, explain=explain)
 
@@ -164,11 +166,16 @@ def _refuse_terms(terms: Terms, lease: str | None) -> None:
         raise UsageFault(f"{', '.join(ignored)} would do nothing: {why}", hint="leave it out")
 
 
-async def _held_lease(session: Session, platform: Platform, name: str) -> tuple[Lease, str | None]:
-    """The lease of that id or reference as the platform shows it, and the model it was asked for."""
+async def _held_lease(session: Session, platform: Platform, name: str) -> tuple[Lease, LeaseRecord | None]:
+    """The lease of that id or reference as the platform shows it, and our record of it, where it is ours."""
     record = session.ledger.named(session.account, name)
     lease = await platform.control.lease(record.lease_id if record and record.lease_id else LeaseId(name))
-    return lease, record.request.requirements.model if record else None
+    return lease, record
+
+
+def _model_of(record: LeaseRecord | None) -> str | None:
+    """The model that a lease was asked for."""
+    return record.request.requirements.model if record else None
 
 
 async def _analyze(
@@ -212,19 +219,18 @@ async def _on_new_lease(
     *,
     explain: bool,
 ) -> Outcome:
-    """The answer on a lease of its own; it is not lost where only the release could not be confirmed."""
+    """The answer on a lease of its own; it is not lost where only giving the lease back went wrong."""
     requirements = question.model.requirements
     chosen = place(session, requirements, pools, terms.pool, question.model.pools)
-    ttl_s = session.settings.lease.ttl_s if terms.ttl_s is None else terms.ttl_s
-    most = ceiling_of(session, terms.max_cost)
-    worst_case(chosen, ttl_s, most)
+    settled = budget_of(session, chosen, terms.ttl_s, terms.max_cost)
     lifecycle = session.lifecycle(ready_s=terms.timeout_s)
-    order = Order(chosen.id, requirements, ttl_s)
+    order = Order(chosen.id, requirements, settled.ttl_s, keep=terms.keep, price=chosen.price)
     answer = None
     try:
-        async with leased(session, lifecycle, order, keep=terms.keep, max_cost=most) as record:
-            answer = await ask(session, platform, question, record.lease_id)
-    except MayStillBill as trouble:
+        async with leased(session, lifecycle, order, ceiling=settled.ceiling) as lease:
+            with lease.working():
+                answer = await ask(session, platform, question, lease.record.lease_id)
+    except (MayStillBill, CostCeilingReached) as trouble:
         if answer is None:
             raise
         return replace(_outcome(session, question, answer, explain=explain), errors=[trouble])

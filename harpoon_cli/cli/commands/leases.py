@@ -11,17 +11,19 @@ from typer import Option
 
 from harpoon_cli.cli.arguments import IntervalOption, WatchOption
 from harpoon_cli.cli.command import command, new_app
+from harpoon_cli.cli.costs import ALWAYS, doubts, moment, priced_apart, records_since
+from harpoon_cli.cli.lease_rows import LeaseRow, row_of_lease, row_of_record
 from harpoon_cli.cli.leasing import elsewhere
-from harpoon_cli.cli.receipts import cost_so_far
 from harpoon_cli.cli.session import Session
 from harpoon_cli.cli.watching import watch as watch_it
 from harpoon_cli.client.service import Platform
-from harpoon_cli.domain import Gpu, Lease, LeaseRecord, LeaseState, Money
-from harpoon_cli.errors import HarpoonError, NotOffered, PlatformError
+from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, Money
+from harpoon_cli.errors import HarpoonError, NotOffered, PlatformError, UsageFault
+from harpoon_cli.leases.abandoned import unreadable
 from harpoon_cli.leases.lifecycle import utc_now
-from harpoon_cli.pricing import cost_of_lease
+from harpoon_cli.pricing import totals
 from harpoon_cli.render import words
-from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
+from harpoon_cli.render.outcome import Cell, Column, Facts, Outcome, Table, Tone
 
 app = new_app()
 
@@ -31,40 +33,44 @@ COLUMNS = (
     Column("slice", "slice", minor=True),
     Column("state", "state"),
     Column("age", "age", right=True),
-    Column("cost", "cost quoted", right=True),
+    Column("cost", "cost estimated", right=True),
     Column("ttl_left", "ends in", right=True),
     Column("owner", "owner"),
 )
 
+COST_COLUMNS = (
+    Column("lease", "lease"),
+    Column("pool", "pool", minor=True),
+    Column("asked_at", "asked for at", minor=True),
+    Column("state", "state", minor=True),
+    Column("held", "held", right=True),
+    Column("price", "price quoted", right=True),
+    Column("cost", "cost estimated", right=True),
+    Column("idle", "idle", right=True),
+)
 
-@dataclass(frozen=True, slots=True)
-class LeaseRow:
-    """A lease as our ledger and the platform know it.
-
-    state is the ledger's, None for a lease that only the platform shows; on_platform is the platform's word,
-    None where it was not asked or does not show it. cost is the quoted price times the age.
-    """
-
-    lease_id: str | None
-    reference: str | None
-    pool_id: str | None
-    gpu: Gpu | None
-    state: LeaseState | None
-    on_platform: str | None
-    owner: str | None
-    age_s: float | None
-    cost: Money | None
-    expires_at: datetime | None
-    kept: bool
-    trouble: str | None
+UNKNOWN_COLUMNS = (
+    Column("lease", "lease"),
+    Column("pool", "pool"),
+    Column("asked_at", "asked for at"),
+    Column("state", "state"),
+    Column("trouble", "what happened"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LeasesData:
-    """platform_lists is false where the platform cannot list leases: then only our ledger speaks."""
+    """platform_lists is false where the platform cannot list leases, or is not asked: only our ledger speaks.
+
+    With --cost there are also leases that are over; `leases` are those whose cost is known, cost_unknown the
+    others, and total is the exact sum of the former, for each currency. since is None for all there are.
+    """
 
     platform_lists: bool
     leases: tuple[LeaseRow, ...]
+    since: datetime | None = None
+    total: tuple[Money, ...] = ()
+    cost_unknown: tuple[LeaseRow, ...] = ()
 
 
 @command(
@@ -75,12 +81,25 @@ class LeasesData:
         ("leases", "every lease of this platform: ours and what else the key can see"),
         ("leases --ours", "only those in this user's ledger"),
         ("leases --watch", "the same, again and again"),
+        ("leases --cost --since 7d", "what the leases of a week cost, ended ones too, and their sum"),
         ("leases --ours -q | xargs -r harpoon release", "end all of ours, in a script"),
     ],
 )
 async def leases(
     session: Session,
     ours: Annotated[bool, Option("--ours", help="Only leases in this user's ledger.")] = False,
+    cost: Annotated[
+        bool, Option("--cost", help="What our leases cost, ended ones too, from the ledger alone.")
+    ] = False,
+    since: Annotated[
+        datetime | None,
+        Option(
+            "--since",
+            parser=moment,
+            metavar="WHEN",
+            help="With --cost: asked for since 2026-11-01 (UTC), 7d or 12h ago; else all there are.",
+        ),
+    ] = None,
     watch: WatchOption = False,
     interval: IntervalOption = 5.0,
 ) -> Outcome:
@@ -88,10 +107,41 @@ async def leases(
 
     "unsure" is a lease that was asked for and never confirmed: it may be billing, and `harpoon release
     --overdue` settles it.
+
+    With --cost: for each lease how long it was held, its price and cost, and the share of the time in which
+    no prompt ran on it; then the sum. It is the sum of what the receipts said of leases that are over.
     """
+    if since is not None and not cost:
+        raise UsageFault("--since would do nothing without --cost", hint="harpoon leases --cost --since 7d")
+
+    async def look() -> Outcome:
+        return _costs(session, since) if cost else await _snapshot(session, ours=ours)
+
     if watch:
-        await watch_it(session, lambda: _snapshot(session, ours=ours), interval)
-    return await _snapshot(session, ours=ours)
+        await watch_it(session, look, interval)
+    return await look()
+
+
+def _costs(session: Session, since: datetime | None) -> Outcome:
+    now, began = utc_now(), since or ALWAYS
+    rows, unknown = priced_apart(records_since(session, began), now)
+    total = totals(row.cost for row in rows if row.cost)
+    views: list[Table | Facts] = [
+        Table(COST_COLUMNS, [_cost_cells(row, now) for row in rows], empty="no lease has cost anything"),
+    ]
+    if total:
+        views.append(Facts([("total", words.money(amount)) for amount in total]))
+    if unknown:
+        views.append(Table(UNKNOWN_COLUMNS, [_unknown_cells(row) for row in unknown], title="cost unknown"))
+    return Outcome(
+        data=LeasesData(False, tuple(rows), since, total, tuple(unknown)),
+        views=views,
+        ids=[row.lease_id or row.reference or "" for row in (*rows, *unknown)],
+        notes=[
+            *doubts(session, began, rows, len(unknown)),
+            *unreadable(session.ledger.broken_rows(since=began)),
+        ],
+    )
 
 
 async def _snapshot(session: Session, *, ours: bool) -> Outcome:
@@ -100,14 +150,15 @@ async def _snapshot(session: Session, *, ours: bool) -> Outcome:
     here = [one for one in records if one.endpoint == session.account]
     listed, trouble = await _listed(platform)
     now = utc_now()
-    rows = [_row_of_record(one, listed, now) for one in here]
+    known = listed or {}
+    rows = [row_of_record(one, known.get(one.lease_id or LeaseId("")), now) for one in here]
     if not ours:
-        rows += _rows_of_others(here, listed or {}, now)
+        rows += _rows_of_others(here, known, now)
     return Outcome(
         data=LeasesData(listed is not None, tuple(rows)),
         views=[Table(COLUMNS, [_cells(row, now) for row in rows], empty="no leases are held")],
         ids=[row.lease_id or row.reference or "" for row in rows],
-        notes=[*_notes(listed, trouble), *elsewhere(session), *_broken(session)],
+        notes=[*_notes(listed, trouble), *elsewhere(session), *unreadable(session.ledger.broken_rows())],
         errors=trouble,
     )
 
@@ -124,10 +175,6 @@ async def _listed(platform: Platform) -> tuple[dict[str, Lease] | None, list[Har
         return None, [error]
 
 
-def _broken(session: Session) -> list[str]:
-    return [f"{trouble.message}; {trouble.hint}" for trouble in session.ledger.broken_rows()]
-
-
 def _notes(listed: dict[str, Lease] | None, trouble: Sequence[HarpoonError]) -> list[str]:
     if listed is not None:
         return []
@@ -135,46 +182,9 @@ def _notes(listed: dict[str, Lease] | None, trouble: Sequence[HarpoonError]) -> 
     return [f"this platform {why}: these are our ledger's alone"]
 
 
-def _row_of_record(record: LeaseRecord, listed: dict[str, Lease] | None, now: datetime) -> LeaseRow:
-    shown = (listed or {}).get(record.lease_id or "")
-    return LeaseRow(
-        lease_id=record.lease_id,
-        reference=record.reference,
-        pool_id=record.request.pool_id,
-        gpu=record.gpu,
-        state=record.state,
-        on_platform=shown.status if shown else None,
-        owner=str(record.owner),
-        age_s=(now - record.intended_at).total_seconds(),
-        cost=cost_so_far(record, now),
-        expires_at=shown.expires_at if shown else record.expires_at,
-        kept=record.kept,
-        trouble=record.trouble,
-    )
-
-
 def _rows_of_others(here: Sequence[LeaseRecord], listed: dict[str, Lease], now: datetime) -> list[LeaseRow]:
     known = {record.lease_id for record in here}
-    return [_row_of_lease(lease, now) for lease in listed.values() if lease.id not in known]
-
-
-def _row_of_lease(lease: Lease, now: datetime) -> LeaseRow:
-    age_s = (now - lease.created_at).total_seconds() if lease.created_at else None
-    priced = lease.price is not None and age_s is not None
-    return LeaseRow(
-        lease_id=lease.id,
-        reference=lease.metadata.get("reference"),
-        pool_id=lease.pool_id,
-        gpu=lease.gpu,
-        state=None,
-        on_platform=lease.status,
-        owner=lease.metadata.get("owner"),
-        age_s=age_s,
-        cost=cost_of_lease(lease.price, max(0.0, age_s or 0.0)) if priced and lease.price else None,
-        expires_at=lease.expires_at,
-        kept=False,
-        trouble=None,
-    )
+    return [row_of_lease(lease, now) for lease in listed.values() if lease.id not in known]
 
 
 def _cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
@@ -187,6 +197,29 @@ def _cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
         words.amount(row.cost.amount, row.cost.currency) if row.cost else words.UNKNOWN,
         words.until(row.expires_at, now),
         row.owner or words.UNKNOWN,
+    ]
+
+
+def _cost_cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
+    return [
+        Cell(row.lease_id or words.UNKNOWN, Tone.STRONG),
+        row.pool_id or words.UNKNOWN,
+        words.instant(row.asked_at),
+        Cell("ended") if row.state is LeaseState.RELEASED else _state(row, now),
+        words.duration(row.seconds_held),
+        words.hourly(row.price),
+        words.amount(row.cost.amount, row.cost.currency) if row.cost else words.UNKNOWN,
+        words.share(row.idle_share),
+    ]
+
+
+def _unknown_cells(row: LeaseRow) -> list[Cell | str]:
+    return [
+        Cell(row.lease_id or row.reference or words.UNKNOWN, Tone.STRONG),
+        row.pool_id or words.UNKNOWN,
+        words.instant(row.asked_at),
+        Cell(row.state or words.UNKNOWN, Tone.WARN),
+        row.trouble or ("its price is not known" if row.lease_id else words.UNKNOWN),
     ]
 
 

@@ -10,34 +10,34 @@ from typer import Argument, Option
 
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.leasing import elsewhere, overdue_here
-from harpoon_cli.cli.receipts import cost_so_far, seconds_held
 from harpoon_cli.cli.session import Session
-from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, LeaseStatus, Money, Owner
-from harpoon_cli.errors import Exit, HarpoonError, NoSuchLease, NotOffered, UsageFault
+from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseStatus, Owner, Tenure
+from harpoon_cli.errors import Exit, HarpoonError, NoSuchLease, NotOffered, PlatformError, UsageFault
+from harpoon_cli.leases.abandoned import found_again
 from harpoon_cli.leases.lifecycle import Lifecycle
-from harpoon_cli.leases.sweep import Swept, sweep
+from harpoon_cli.leases.receipts import ended_besides, tenure_of
+from harpoon_cli.leases.settling import OVER
+from harpoon_cli.leases.sweep import sweep
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
 
 app = new_app()
 
-
-@dataclass(frozen=True, slots=True)
-class ReleasedLease:
-    """A lease that is surely over. seconds_held and cost are None for one that was never given."""
-
-    lease_id: str | None
-    reference: str
-    pool_id: str
-    seconds_held: float | None
-    cost: Money | None
+COLUMNS = (
+    Column("lease", "released"),
+    Column("pool", "pool", minor=True),
+    Column("held", "held", right=True),
+    Column("price", "price", right=True),
+    Column("cost", "cost", right=True),
+    Column("idle", "idle", right=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseData:
-    """Those that are over; what is not is in the envelope's errors."""
+    """Those that are surely over, with their receipts; what is not is in the envelope's errors."""
 
-    released: tuple[ReleasedLease, ...]
+    released: tuple[Tenure, ...]
 
 
 @command(
@@ -68,9 +68,17 @@ async def release(
         bool,
         Option("--theirs", help="End leases named by id even where another harpoon user owns them."),
     ] = False,
+    looked: Annotated[
+        bool,
+        Option(
+            "--confirmed-gone",
+            help="Nothing is sent: you have looked at the platform, and the leases named are not there.",
+        ),
+    ] = False,
 ) -> Outcome:
     """Give leases back, and read them back as gone.
 
+    Prints for each how long it was held, its price, its cost, and the share of the time in which it was idle.
     Ends with status 9, and the command that settles it, where a lease cannot be confirmed as gone.
     """
     ways = sum([bool(ids), everything, run is not None, overdue])
@@ -79,11 +87,28 @@ async def release(
         raise UsageFault(what, hint="give lease ids, or one of --all, --run ID, --overdue")
     if run == "":
         raise UsageFault("--run was given no run id", hint="is the variable that holds it set?")
+    if looked and not ids:
+        raise UsageFault("--confirmed-gone needs the leases that are gone", hint="harpoon leases")
     lifecycle = session.lifecycle()
+    began = lifecycle.now()
+    if looked:
+        return _outcome(_closed_by_hand(lifecycle, ids or []), [], [])
     with session.step("release"):
         records, missing = await _chosen(session, lifecycle, ids or [], run, overdue=overdue, theirs=theirs)
         swept = await sweep(lifecycle, records)
-    return _outcome(swept, missing, [] if ids else elsewhere(session), lifecycle)
+    ended = {one.reference: one for one in (*swept.ended, *ended_besides(lifecycle, began))}
+    released = tuple(tenure_of(one, lifecycle.now()) for one in ended.values())
+    return _outcome(released, [*swept.troubles, *missing], [] if ids else elsewhere(session))
+
+
+def _closed_by_hand(lifecycle: Lifecycle, names: Sequence[str]) -> tuple[Tenure, ...]:
+    """Close the records of these names on the user's word; `NoSuchLease` for one that has no open record."""
+    records = {name: lifecycle.ledger.named(lifecycle.endpoint, name) for name in names}
+    for name, record in records.items():
+        if record is None or record.state in OVER:
+            raise NoSuchLease(f"the ledger has nothing open of the name {name}", hint="harpoon leases")
+    found = [record for record in records.values() if record is not None]
+    return tuple(tenure_of(lifecycle.believe_gone(one), lifecycle.now()) for one in found)
 
 
 async def _chosen(
@@ -96,12 +121,13 @@ async def _chosen(
     theirs: bool,
 ) -> tuple[list[LeaseRecord], list[HarpoonError]]:
     """The records to end, and an error for every id that stands for nothing, or row that cannot be read."""
-    if overdue:
-        return list(overdue_here(session, lifecycle)), list(session.ledger.broken_rows())
     if not ids:
+        stray, troubles = await _found_again(session, lifecycle)
+        if overdue:
+            return [*overdue_here(session, lifecycle), *stray], troubles
         here = (one for one in session.ledger.open_records() if one.endpoint == lifecycle.endpoint)
         chosen = [one for one in here if run is None or one.owner.run_id == run]
-        return chosen, list(session.ledger.broken_rows())
+        return chosen, troubles
     found: list[LeaseRecord] = []
     missing: list[HarpoonError] = []
     for name in dict.fromkeys(ids):
@@ -112,6 +138,19 @@ async def _chosen(
     return found, missing
 
 
+async def _found_again(
+    session: Session, lifecycle: Lifecycle
+) -> tuple[Sequence[LeaseRecord], list[HarpoonError]]:
+    """What the ledger lacked and is to end, and an error for what could not be read, here or there."""
+    troubles: list[HarpoonError] = []
+    stray: Sequence[LeaseRecord] = ()
+    try:
+        stray = await found_again(lifecycle, session.screen.note)
+    except PlatformError as error:
+        troubles.append(error)
+    return stray, troubles + list(session.ledger.broken_rows())
+
+
 async def _named(session: Session, lifecycle: Lifecycle, name: str, *, theirs: bool) -> LeaseRecord:
     """Our record of that name; for a lease that only the platform knows, one made now."""
     record = session.ledger.named(lifecycle.endpoint, name)
@@ -120,7 +159,7 @@ async def _named(session: Session, lifecycle: Lifecycle, name: str, *, theirs: b
         if not theirs:
             _must_be_ours(lease, lifecycle.owner)
         return lifecycle.adopt(lease)
-    if record.state not in (LeaseState.RELEASED, LeaseState.REFUSED):
+    if record.state not in OVER:
         return record
     still_there = await _still_there(lifecycle, record)
     if still_there is None:
@@ -159,48 +198,28 @@ async def _still_there(lifecycle: Lifecycle, record: LeaseRecord) -> Lease | Non
     return next((one for one in shown if one.status is not LeaseStatus.GONE), None)
 
 
-def _outcome(
-    swept: Swept, missing: Sequence[HarpoonError], notes: Sequence[str], lifecycle: Lifecycle
-) -> Outcome:
-    released = tuple(_released(record, lifecycle) for record in swept.ended)
-    columns = [
-        Column("lease", "released"),
-        Column("pool", "pool"),
-        Column("held", "held", right=True),
-        Column("cost", "cost", right=True),
-    ]
-    rows: list[Sequence[Cell | str]] = [
-        [
-            Cell(one.lease_id or one.reference, Tone.STRONG),
-            one.pool_id,
-            words.duration(one.seconds_held),
-            words.money(one.cost),
-        ]
-        for one in released
-    ]
-    errors = [*swept.troubles, *missing]
-    worst = max((error.exit for error in errors), key=_severity, default=Exit.DONE)
+def _outcome(released: tuple[Tenure, ...], errors: Sequence[HarpoonError], notes: Sequence[str]) -> Outcome:
     return Outcome(
         data=ReleaseData(released),
-        views=[Table(columns, rows, empty="there was nothing to release")],
+        views=[Table(COLUMNS, [_cells(one) for one in released], empty="there was nothing to release")],
         ids=[one.lease_id or one.reference for one in released],
         notes=notes,
         errors=errors,
-        exit=worst,
+        exit=max((error.exit for error in errors), key=_severity, default=Exit.DONE),
     )
+
+
+def _cells(one: Tenure) -> list[Cell | str]:
+    return [
+        Cell(one.lease_id or one.reference, Tone.STRONG),
+        one.pool_id,
+        words.duration(one.seconds_held),
+        words.price(one.price),
+        words.money(one.cost),
+        words.share(one.idle_share),
+    ]
 
 
 def _severity(status: Exit) -> bool:
     """Something that may still bill is worse than anything else."""
     return status is Exit.MAY_STILL_BILL
-
-
-def _released(record: LeaseRecord, lifecycle: Lifecycle) -> ReleasedLease:
-    now = lifecycle.now()
-    return ReleasedLease(
-        lease_id=record.lease_id,
-        reference=record.reference,
-        pool_id=record.request.pool_id,
-        seconds_held=seconds_held(record, now),
-        cost=cost_so_far(record, now),
-    )

@@ -60,7 +60,7 @@ async def _guarded(session: Session, work: Work) -> int:
         status = session.screen.finish(outcome, command=session.command, endpoint=session.endpoint_told)
         kept = False
         with suppress(Exception):
-            kept = session.let_go()
+            kept = session.let_go(told=status == exit_of(outcome))
         if not kept:
             last_words(NOT_KEPT)
             status = Exit.STORAGE

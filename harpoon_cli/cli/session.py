@@ -71,7 +71,13 @@ class Session:
     def ledger(self) -> Ledger:
         from harpoon_cli.leases.ledger import Ledger
 
-        return Ledger(make_private(state_dir()) / "ledger.db")
+        ledger = Ledger(make_private(state_dir()) / "ledger.db")
+        if ledger.ruined is not None:
+            self.screen.note(
+                f"the ledger was ruined, and lies at {ledger.ruined} now; "
+                "harpoon release --overdue looks for what it had written down"
+            )
+        return ledger
 
     def platform(self) -> Platform:
         """The configured platform, or the sandbox where nothing is configured at all, which is said."""
@@ -206,20 +212,21 @@ class Session:
             return [one for one in records if self.ledger.holder(one.reference) == sign.name]
         return None
 
-    def let_go(self) -> bool:
-        """The result has been told, and with it a lease that is kept: only now it outlives this process.
+    def let_go(self, *, told: bool) -> bool:
+        """The command is over. A lease that is to be kept outlives it only if its result was told.
 
-        False where that cannot be written down: then it is given back in the background.
+        False where it was, but that cannot be written down: then it is given back in the background too.
         """
         if self._sign is None:
             return True
         kept = self.keeps is None
-        with suppress(StorageFault):
-            kept = self.keeps is None or self.ledger.keep(self.keeps)
+        if told and self.keeps is not None:
+            with suppress(StorageFault):
+                kept = self.ledger.keep(self.keeps)
         self._sign.close()
         if self._keeping is not None:
             self._keeping.end(well=kept)
-        return kept
+        return kept or not told
 
 
 def sandbox_dir() -> Path:

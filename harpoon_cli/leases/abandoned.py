@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 from harpoon_cli.domain import LeaseRecord, Reference
 from harpoon_cli.errors import HarpoonError, PlatformError
 from harpoon_cli.leases.lifecycle import Lifecycle
+from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S
 from harpoon_cli.leases.recovery import recover
+from harpoon_cli.leases.settling import OVER
 from harpoon_cli.leases.sweep import overdue, sweep
+
+AT_MOST = 16
+"""How many abandoned leases a command ends that was not asked to: with a dead platform each takes seconds."""
 
 IsAlive = Callable[[str], bool]
 """Is the process behind this sign of life still there?"""
@@ -27,7 +33,11 @@ def abandoned(lifecycle: Lifecycle, is_alive: IsAlive) -> tuple[LeaseRecord, ...
         return holder is None or not is_alive(holder)
 
     here = (one for one in ledger.open_records() if one.endpoint == lifecycle.endpoint)
-    return overdue(here, lifecycle.now(), left)
+    found = overdue(here, lifecycle.now(), left)
+    # Read again: a process writes down that it keeps a lease, and then lets its sign of life go.
+    now_there = (ledger.record(one.reference) for one in found)
+    still_open = [one for one in now_there if one is not None and one.state not in OVER]
+    return overdue(still_open, lifecycle.now(), left)
 
 
 async def end_abandoned(lifecycle: Lifecycle, is_alive: IsAlive, say: Say) -> tuple[LeaseRecord, ...]:
@@ -38,10 +48,13 @@ async def end_abandoned(lifecycle: Lifecycle, is_alive: IsAlive, say: Say) -> tu
     for sentence in unreadable(lifecycle.ledger.broken_rows()):
         say(sentence)
     stray: tuple[LeaseRecord, ...] = ()
-    if not lifecycle.ledger.searched(lifecycle.endpoint):
+    if not lifecycle.ledger.searched(lifecycle.endpoint, apart=timedelta(seconds=ABSENCE_PROVES_AFTER_S)):
         with suppress(PlatformError):  # the command meets the same trouble, and tells it
             stray = await found_again(lifecycle, say)
-    left = (*abandoned(lifecycle, is_alive), *stray)
+    left = each_once(*abandoned(lifecycle, is_alive), *stray)
+    if len(left) > AT_MOST:
+        say(f"{len(left)} leases are left open; {AT_MOST} of them are ended now: harpoon release --overdue")
+        left = left[:AT_MOST]
     if not left:
         return ()
     # The command was not asked to do this: it does not wait long for a platform that does not answer.
@@ -53,14 +66,17 @@ async def end_abandoned(lifecycle: Lifecycle, is_alive: IsAlive, say: Say) -> tu
     return swept.ended
 
 
+def each_once(*records: LeaseRecord) -> tuple[LeaseRecord, ...]:
+    """Without those that come again: two releases of one lease at once would confuse each other."""
+    return tuple({one.reference: one for one in records}.values())
+
+
 async def found_again(lifecycle: Lifecycle, say: Say) -> tuple[LeaseRecord, ...]:
     """Look for leases of ours that the ledger lacks, and say what was found; those of them that are to end.
 
     What a lost ledger had written down is in the ledger again, and may be abandoned. `PlatformError` where
     the platform's list cannot be read.
     """
-    if lifecycle.ledger.ruined is not None:
-        say(f"the ledger was ruined, and lies at {lifecycle.ledger.ruined} now; a new one was begun")
     found = await recover(lifecycle)
     for record in found.restored:
         say(f"found lease {record.lease_id} of ours, which the ledger had lost")

@@ -24,6 +24,10 @@ CREATED_WITHIN = timedelta(minutes=5)
 """A lease created this long before our intent, by the platform's clock, cannot have come of it."""
 
 
+TAKES_EFFECT_WITHIN = timedelta(minutes=15)
+"""Nor can one created this long after the last ask: no proxy holds a request so long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """What a list shows for one intent.
@@ -80,7 +84,7 @@ class Evidence:
             return True
         if not (ended or self.was_visible(record)):
             return False
-        lacks = await self.list_lacks(_id_of(record))
+        lacks = await self.list_lacks(id_of(record))
         return lacks if lacks is not None else worded or ended
 
     async def list_lacks(self, lease_id: LeaseId) -> bool | None:
@@ -117,9 +121,12 @@ class Evidence:
 def _could_be(lease: Lease, record: LeaseRecord) -> bool:
     if lease.pool_id is not None and lease.pool_id != record.request.pool_id:
         return False
-    return lease.created_at is None or lease.created_at >= record.intended_at - CREATED_WITHIN
+    if lease.created_at is None:
+        return True
+    last_ask = record.asked_at or record.intended_at
+    return record.intended_at - CREATED_WITHIN <= lease.created_at <= last_ask + TAKES_EFFECT_WITHIN
 
 
-def _id_of(record: LeaseRecord) -> LeaseId:
+def id_of(record: LeaseRecord) -> LeaseId:
     assert record.lease_id is not None, "only a held lease has an id"
     return record.lease_id

@@ -22,8 +22,8 @@ TYPE_CHECKING = False  # the typing module would cost more than all of this
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-AGAIN = (7, 9, 11)
-"""The statuses that are worth another try: not reachable, may still be billing, a ledger that is busy."""
+FINAL = (0, 2, 5)
+"""The statuses that no other try changes: done, not understood, no such lease."""
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 60.0
@@ -121,8 +121,8 @@ def work_off(jobs: list[Job], run: Callable[[list[bytes]], int], sleep: Callable
 
 
 def _unfinished(status: int) -> bool:
-    """Is a command that ended so worth another try? One that a signal ended is."""
-    return status in AGAIN or status < 0 or status > 128
+    """Is a command that ended so worth another try? What is wrong now may be right again in a minute."""
+    return status not in FINAL
 
 
 def run(words: list[bytes]) -> int:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from harpoon_cli.domain import Lease, LeaseRecord, LeaseState, LeaseStatus, Reference
@@ -66,7 +66,10 @@ CREATE TABLE IF NOT EXISTS leases (
     trouble TEXT
 ) STRICT
 """
-_SEARCHED = "CREATE TABLE searched (endpoint TEXT PRIMARY KEY, searched_at TEXT NOT NULL) STRICT"
+_SEARCHED = (
+    "CREATE TABLE searched (endpoint TEXT PRIMARY KEY, first_at TEXT NOT NULL, last_at TEXT NOT NULL) STRICT"
+)
+_OPEN_ONES = "CREATE INDEX open_ones ON leases (state) WHERE state NOT IN ('released', 'refused')"
 
 VERSIONS = (
     (_TABLE,),
@@ -75,6 +78,7 @@ VERSIONS = (
         "ALTER TABLE leases ADD COLUMN asked_at TEXT",
         "ALTER TABLE leases ADD COLUMN used_s REAL",
         _SEARCHED,
+        _OPEN_ONES,
     ),
 )
 """What each version of the file has more than the one before it."""
@@ -115,7 +119,19 @@ class Ledger:
 
     def intend(self, record: LeaseRecord, holder: str | None) -> None:
         """Write down what is about to be asked for. `holder` names the process's sign of life."""
-        row = {
+        self._insert(self._row(record, holder))
+
+    def adopt(self, record: LeaseRecord, holder: str | None, lease: Lease) -> None:
+        """Write down a lease that is there already, in one step: no row may look like an intent of ours."""
+        given = {
+            "state": LeaseState.HELD.value,
+            "lease_id": lease.id,
+            "accepted_at": when_text(record.intended_at),
+        }
+        self._insert(self._row(record, holder) | told_by(lease) | given)
+
+    def _row(self, record: LeaseRecord, holder: str | None) -> dict[str, str | None]:
+        return {
             "reference": record.reference,
             "endpoint": record.endpoint,
             "state": LeaseState.INTENT.value,
@@ -125,6 +141,8 @@ class Ledger:
             "intended_at": when_text(record.intended_at),
             "price": price_text(record.price),
         }
+
+    def _insert(self, row: Mapping[str, str | None]) -> None:
         names = ", ".join(row)
         marks = ", ".join(f":{name}" for name in row)
         self._change(f"INSERT INTO leases ({names}) VALUES ({marks})", row)  # noqa: S608 our own names
@@ -178,6 +196,13 @@ class Ledger:
         """
         return self._step(reference, UNANSWERED, LeaseState.UNSURE, lost=1, asked_at=when_text(at))
 
+    def asked(self, reference: Reference, at: datetime) -> bool:
+        """The request leaves only now: a lease that comes of it is no older."""
+        return self._change(
+            "UPDATE leases SET asked_at = :at WHERE reference = :reference",
+            {"reference": reference, "at": when_text(at)},
+        )
+
     def used(self, reference: Reference, seconds: float) -> bool:
         """For how long work ran on it, counted from nothing each time it is told."""
         return self._change(
@@ -185,15 +210,25 @@ class Ledger:
             {"reference": reference, "used_s": str(seconds)},
         )
 
-    def searched(self, endpoint: str) -> bool:
-        """Has the platform's list been searched for what an earlier ledger, lost since, had written down?"""
+    def searched(self, endpoint: str, *, apart: timedelta) -> bool:
+        """Has the platform's list been searched for what an earlier ledger had written down, and twice?
+
+        Lists lag: one search alone proves nothing, the second is to be `apart` from the first.
+        """
         with storage.told(self.path):
-            query = "SELECT 1 FROM searched WHERE endpoint = ?"
-            return self._connection.execute(query, (storable(endpoint),)).fetchone() is not None
+            query = "SELECT first_at, last_at FROM searched WHERE endpoint = ?"
+            row = self._connection.execute(query, (storable(endpoint),)).fetchone()
+        if row is None:
+            return False
+        try:
+            return datetime.fromisoformat(row[1]) - datetime.fromisoformat(row[0]) >= apart
+        except UNREADABLE:
+            return False
 
     def search_done(self, endpoint: str, at: datetime) -> None:
         self._change(
-            "INSERT OR REPLACE INTO searched (endpoint, searched_at) VALUES (:endpoint, :at)",
+            "INSERT INTO searched (endpoint, first_at, last_at) VALUES (:endpoint, :at, :at) "
+            "ON CONFLICT (endpoint) DO UPDATE SET last_at = :at",
             {"endpoint": endpoint, "at": when_text(at)},
         )
 
@@ -205,9 +240,12 @@ class Ledger:
         """The lease shall outlive the process that asked for it, and the loss of this ledger."""
         with storage.told(self.path):
             self._marks.put(reference)
-        return self._change(
+        kept = self._change(
             "UPDATE leases SET kept = 1 WHERE reference = :reference", {"reference": reference}
         )
+        if not kept:
+            self._marks.take_away(reference)
+        return kept
 
     def was_kept(self, reference: Reference) -> bool:
         """Was it kept, as far as is known without its row?"""
@@ -301,8 +339,9 @@ class Ledger:
         Given a moment, for every row that is not whole and intended since, over or not.
         """
         troubles: list[StorageFault] = []
-        over = (LeaseState.RELEASED, LeaseState.REFUSED)
-        wanted = self._rows("state NOT IN (?, ?)", over) if since is None else self._since(since)
+        wanted = (
+            self._rows("state NOT IN ('released', 'refused')", ()) if since is None else self._since(since)
+        )
         for row in wanted:
             try:
                 self._read(row)
@@ -313,7 +352,7 @@ class Ledger:
     def holder(self, reference: Reference) -> str | None:
         with storage.told(self.path):
             row = self._connection.execute(
-                "SELECT holder FROM leases WHERE reference = ?", (reference,)
+                "SELECT holder FROM leases WHERE reference = ?", (storable(reference),)
             ).fetchone()
         return row[0] if row else None
 

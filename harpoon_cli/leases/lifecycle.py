@@ -54,6 +54,9 @@ from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.patience import FINISH_POST_S, Hurry, Patience, finishing
 from harpoon_cli.leases.settling import Settling
 
+LATER_S = 1.0
+"""An ask that leaves this long after its intent is dated by itself."""
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -126,7 +129,11 @@ class Lifecycle:
             ttl_s=order.ttl_s,
             metadata=self._tag(reference, holder, order),
         )
-        return self._intended(request, self.now(), holder, order.price)
+        record = LeaseRecord(
+            request, self.endpoint, self.owner, LeaseState.INTENT, self.now(), price=order.price
+        )
+        self.ledger.intend(record, holder)
+        return record
 
     def _tag(self, reference: Reference, holder: str, order: Order) -> dict[str, str]:
         """What a list of the platform shows of our leases: enough to find them again without the ledger."""
@@ -171,9 +178,8 @@ class Lifecycle:
         )
         run_id = lease.metadata.get("owner", "").partition(" (")[2].removesuffix(")")
         owner = replace(self.owner, run_id=run_id or None, pid=None)
-        record = LeaseRecord(request, self.endpoint, owner, LeaseState.INTENT, at)
-        self.ledger.intend(record, lease.metadata.get("holder", ""))
-        self._settling.takes(record, lease)
+        record = LeaseRecord(request, self.endpoint, owner, LeaseState.HELD, at, lease_id=lease.id)
+        self.ledger.adopt(record, lease.metadata.get("holder", ""), lease)
         if self.ledger.was_kept(record.reference):
             self.ledger.keep(record.reference)
         return self._settling.seen(record, lease)
@@ -187,9 +193,11 @@ class Lifecycle:
             ttl_s=0,
             metadata={},
         )
-        record = self._intended(request, at, self.holder())
-        self.ledger.accepted(record.reference, lease, at)
-        return replace(record, lease_id=lease.id)
+        record = LeaseRecord(
+            request, self.endpoint, self.owner, LeaseState.HELD, at, lease_id=lease.id, price=lease.price
+        )
+        self.ledger.adopt(record, self.holder(), lease)
+        return record
 
     def _unwritten(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
         # No row has this reference: nothing that is written down can then be about the first lease.
@@ -205,13 +213,6 @@ class Lifecycle:
 
     def _reference(self) -> Reference:
         return Reference(f"hpn-{self.token()}")
-
-    def _intended(
-        self, request: LeaseRequest, at: datetime, holder: str, price: Price | None = None
-    ) -> LeaseRecord:
-        record = LeaseRecord(request, self.endpoint, self.owner, LeaseState.INTENT, at, price=price)
-        self.ledger.intend(record, holder)
-        return record
 
     async def obtain(self, record: LeaseRecord) -> LeaseRecord:
         """Ask for the lease of an intent until it is held; the platform's error where it is not.
@@ -266,6 +267,9 @@ class Lifecycle:
             raise
 
     async def _ask_once(self, record: LeaseRecord, left_s: float) -> Lease:
+        if (self.now() - record.intended_at).total_seconds() >= LATER_S:
+            # How old a lease can be counts from here, not from an intent that waited.
+            self.ledger.asked(record.reference, self.now())
         try:
             return await self.control.allocate(record.request, deadline_s=left_s)
         except PlatformError as error:
@@ -285,7 +289,7 @@ class Lifecycle:
     async def _found(self, record: LeaseRecord, error: PlatformError) -> Lease:
         """The lease that came of an allocate in spite of its error; that error where none is to be seen."""
         try:
-            lease, _ = await self._settling.found(record)
+            lease = await self._settling.found(record)
             if lease is None and isinstance(error, UnmarkedAnswer) and not error.marked:
                 lease = await self.control.lease(LeaseId(error.lease_id))
         except PlatformError:

@@ -10,8 +10,13 @@ from pathlib import Path
 from harpoon_cli.domain import Reference
 from harpoon_cli.leases.private import private_directory
 
-_A_NAME = re.compile(r"[\w-]+")
+_A_NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9]")
 """What may be the name of such a file; a reference that comes back from a platform may be anything."""
+
+
+def is_reference(name: str) -> bool:
+    """Can it be one of ours?"""
+    return bool(_A_NAME.fullmatch(name))
 
 
 class Marks:
@@ -31,7 +36,7 @@ class Marks:
             os.close(handle)
 
     def has(self, reference: Reference) -> bool:
-        return bool(_A_NAME.fullmatch(reference)) and (self._directory / reference).is_file()
+        return is_reference(reference) and (self._directory / reference).is_file()
 
     def take_away(self, reference: Reference) -> None:
         if self.has(reference):

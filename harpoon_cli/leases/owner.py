@@ -32,13 +32,18 @@ def current_owner(environ: Mapping[str, str], state: Path) -> Owner:
 def _home(host: str, state: Path) -> str:
     """A mark of this ledger: 64 bits of a hash over host, user, container and directory.
 
-    Two containers may share host name, user and path; Linux gives each a mount namespace of its own.
+    Two containers may share host name, user and path; Linux gives each a mount namespace of its own. Two
+    machines cloned from one image differ by their machine id.
     """
     try:
         container = os.readlink("/proc/self/ns/mnt")  # noqa: PTH115 - not a path
     except OSError:
         container = ""
-    place = f"{host} {os.getuid()} {container} {os.path.realpath(state)}"
+    try:
+        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeError):
+        machine = ""
+    place = f"{host} {machine} {os.getuid()} {container} {os.path.realpath(state)}"
     return sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from harpoon_cli.domain import Lease, LeaseRecord, LeaseStatus, Reference
 from harpoon_cli.errors import DoubtfulAbsence, NoSuchLease, NotOffered, StorageFault
 from harpoon_cli.leases.lifecycle import Lifecycle
+from harpoon_cli.leases.marks import is_reference
 from harpoon_cli.leases.settling import OVER
 
 
@@ -56,7 +57,8 @@ def _tagged(listed: Iterable[Lease], lifecycle: Lifecycle) -> Iterable[Lease]:
     for lease in listed:
         tag = lease.metadata
         ours = tag.get("client") == "harpoon" and tag.get("home") == lifecycle.owner.home
-        if ours and tag.get("reference") and lease.status is not LeaseStatus.GONE:
+        named = is_reference(tag.get("reference", ""))
+        if ours and named and lease.status is not LeaseStatus.GONE:
             yield lease
 
 

@@ -9,7 +9,7 @@ First the platform, then the ledger: what cannot be written down is ended all th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,7 +26,7 @@ from harpoon_cli.errors import (
     StorageFault,
     release_command,
 )
-from harpoon_cli.leases.evidence import Evidence, Listed
+from harpoon_cli.leases.evidence import Evidence, Listed, id_of
 from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.patience import Patience
 
@@ -52,9 +52,13 @@ class Settling:
     """What stands for such a lease where the disk is full."""
     confirmed: set[Reference] = field(default_factory=set)
     """What the platform has confirmed as over, also where that could not be written down."""
+    ids: dict[Reference, LeaseId] = field(default_factory=dict)
+    """What was to be ended, also where the ledger does not name it."""
 
     async def settle(self, record: LeaseRecord, *, within_s: float | None = None) -> LeaseRecord:
         """The record, over; `MayStillBill` where that is not certain. See `Lifecycle.settle`."""
+        if record.lease_id is not None:
+            self.ids[record.reference] = record.lease_id
         current = self.known(record)
         if current.state in OVER:
             return current
@@ -94,6 +98,8 @@ class Settling:
 
         A broken ledger must not keep us from giving back what we can name.
         """
+        if record.lease_id is None and (named := self.ids.get(record.reference)) is not None:
+            record = replace(record, lease_id=named)
         try:
             current = self.ledger.record(record.reference) or record
         except StorageFault:
@@ -113,22 +119,36 @@ class Settling:
             extra = self.new_row(lease, self.now())
         except StorageFault:
             extra = self.unwritten(record, lease)
-        await self.settle(extra)
+        with suppress(StorageFault):  # it is over then, and that cannot be written down
+            await self.settle(extra)
 
-    async def found(self, record: LeaseRecord) -> tuple[Lease | None, Listed]:
-        """The lease that came of an intent, by the platform's list, and what the list showed.
+    async def end_extras(self, record: LeaseRecord, extras: Iterable[Lease]) -> None:
+        """End each of them; one that cannot be must not keep the others from it, and is told at the end."""
+        trouble: MayStillBill | None = None
+        for extra in extras:
+            try:
+                await self.end_extra(record, extra)
+            except MayStillBill as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
+
+    async def found(self, record: LeaseRecord) -> Lease | None:
+        """The lease that came of an intent, by the platform's list; None where that shows none.
 
         A platform that does not honour its idempotency keys gives several: one is kept, the others end.
         """
         listed = await self.evidence.look(record)
-        for extra in listed.ours[1:]:
-            await self.end_extra(record, extra)
-        return (listed.ours[0] if listed.ours else None), listed
+        await self.end_extras(record, listed.ours[1:])
+        return listed.ours[0] if listed.ours else None
 
     async def _end_unanswered(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
-        lease, listed = await self.found(record)
-        if lease is not None:
-            return await self._end_found(record, lease, seen_at=self.now(), hurried=hurried)
+        listed = await self.evidence.look(record)
+        if listed.ours:
+            try:
+                return await self._end_found(record, listed.ours[0], seen_at=self.now(), hurried=hurried)
+            finally:
+                await self.end_extras(record, listed.ours[1:])
         if not listed.searched and self._may_repeat(record):
             return await self._end_repeated(record, hurried=hurried)
         return self._absent(record, listed)
@@ -148,7 +168,8 @@ class Settling:
         return await self._end(replace(record, lease_id=lease.id, seen_at=seen_at), hurried=hurried)
 
     def _may_repeat(self, record: LeaseRecord) -> bool:
-        return self.control.features.idempotency_keys and not self.evidence.is_absent(record, Listed())
+        may = self.control.features.idempotency_keys and bool(record.request.idempotency_key)
+        return may and not self.evidence.is_absent(record, Listed())
 
     async def _end_repeated(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
         """Without a list: repeat the very request, which keys make one lease with what came of the first.
@@ -199,13 +220,11 @@ class Settling:
         """An ask that was repeated gives two leases where a platform does not honour its keys."""
         with suppress(PlatformError):  # the keys are promised; this is for a platform that breaks its word
             listed = await self.evidence.look(record, wait=False)
-            for double in listed.ours:
-                if double.id != record.lease_id:
-                    await self.end_extra(record, double)
+            await self.end_extras(record, [one for one in listed.ours if one.id != record.lease_id])
 
     async def read(self, record: LeaseRecord) -> tuple[LeaseRecord, Lease]:
         """Read the lease, and write down what the read shows that is new."""
-        lease = await self.control.lease(_id_of(record))
+        lease = await self.control.lease(id_of(record))
         if record.seen_at is None or lease.status is LeaseStatus.ACTIVE:
             record = self.seen(record, lease)
         return record, lease
@@ -224,7 +243,7 @@ class Settling:
     async def _accepted(self, record: LeaseRecord) -> bool | None:
         """Ask for the end: True where the platform will end it, False where it has; None to ask again."""
         try:
-            await self.control.release(_id_of(record))
+            await self.control.release(id_of(record))
         except (NoSuchLease, DoubtfulAbsence) as absence:
             return False if await self.evidence.is_gone(record, absence, ended=False) else None
         except Refused as refusal:
@@ -236,13 +255,8 @@ class Settling:
     async def _is_there(self, record: LeaseRecord) -> bool:
         """After an accepted release: does the platform still show it?"""
         try:
-            return (await self.control.lease(_id_of(record))).status is not LeaseStatus.GONE
+            return (await self.control.lease(id_of(record))).status is not LeaseStatus.GONE
         except (NoSuchLease, DoubtfulAbsence) as absence:
             return not await self.evidence.is_gone(record, absence, ended=True)
         except NotOffered:
-            return await self.evidence.list_lacks(_id_of(record)) is False
-
-
-def _id_of(record: LeaseRecord) -> LeaseId:
-    assert record.lease_id is not None, "only a held lease has an id"
-    return record.lease_id
+            return await self.evidence.list_lacks(id_of(record)) is False

@@ -297,6 +297,6 @@ def _kept_lease(outcome: Outcome) -> HarpoonError | None:
     if receipt is None or not receipt.kept or receipt.lease_id is None:
         return None
     return MayStillBill(
-        f"lease {receipt.lease_id} is kept, and the result that names it could not be written",
+        f"the result that names lease {receipt.lease_id} could not be written; it is given back",
         hint=release_command(receipt.lease_id),
     )

@@ -294,9 +294,9 @@ def test_somebody_else_s_lease_is_released_only_with_a_word(
     live: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = live("allocate", "-m", "gemma-270m", "-q").out.strip()
-    _written(live, "DELETE FROM leases")
     live.environ["HARPOON_RUN_ID"] = "4711"
     ours = live("allocate", "-m", "gemma-270m", "-q").out.strip()
+    _written(live, f"DELETE FROM leases WHERE lease_id = '{mine}'")
     monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
     refused = live("release", mine, ours, "-o", "json")
     assert [one["lease_id"] for one in refused.data["released"]] == [ours]

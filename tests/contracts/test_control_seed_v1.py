@@ -371,9 +371,16 @@ def test_an_empty_list_of_pools_is_one() -> None:
 @pytest.mark.parametrize("ask", [pools, leases, lambda plane: plane.health()])
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_an_endpoint_that_the_platform_lacks_is_not_offered(ask: Ask, status: int) -> None:
-    error = trouble(always(answer(status, b"<html>")), ask)
+    error = trouble(always(answer(status, {"error": "no such path"})), ask)
     assert type(error) is NotOffered
     assert error.status == status
+
+
+@pytest.mark.parametrize("ask", [pools, leases, lambda plane: plane.health()])
+def test_a_page_of_something_else_does_not_say_what_the_platform_offers(ask: Ask) -> None:
+    error = trouble(always(answer(404, b"<html>404 Not Found</html>")), ask)
+    assert type(error) is DoubtfulAbsence
+    assert "platform.base_url" in str(error.hint)
 
 
 @pytest.mark.parametrize("ask", [pools, leases, read, release, renew, allocate])

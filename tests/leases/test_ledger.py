@@ -348,7 +348,9 @@ def test_a_ruined_ledger_is_set_aside_whole_and_a_new_one_is_begun(tmp_path: Pat
     aside = ledger.ruined.read_bytes()
     assert aside[100:] == broken[100:]  # SQLite's own header tells how it was opened last
     assert ledger.open_records() == ()
-    assert not ledger.searched("https://platform.test"), "what was lost is looked for again"
+    assert not ledger.searched("https://platform.test", apart=timedelta(0)), (
+        "what was lost is looked for again"
+    )
     ledger.intend(intent(), None)
     assert Ledger(path).ruined is None
 
@@ -375,12 +377,15 @@ def test_many_processes_set_a_ruined_ledger_aside_once(tmp_path: Path) -> None:
 
 def test_an_emptied_ledger_is_a_new_one_that_has_not_searched(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
-    ledger.search_done("https://platform.test", datetime.now(UTC))
-    assert ledger.searched("https://platform.test")
-    assert not ledger.searched("https://elsewhere.test")
+    apart = timedelta(minutes=3)
+    ledger.search_done("https://platform.test", NOW)
+    assert not ledger.searched("https://platform.test", apart=apart), "a list may lag"
+    ledger.search_done("https://platform.test", NOW + apart)
+    assert ledger.searched("https://platform.test", apart=apart)
+    assert not ledger.searched("https://elsewhere.test", apart=apart)
     ledger.close()
     ledger.path.write_bytes(b"")
-    assert not Ledger(ledger.path).searched("https://platform.test")
+    assert not Ledger(ledger.path).searched("https://platform.test", apart=timedelta(0))
 
 
 def test_losing_the_log_beside_it_loses_no_row(tmp_path: Path) -> None:

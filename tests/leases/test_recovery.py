@@ -8,6 +8,7 @@ import pytest
 
 from harpoon_cli.domain import LeaseState
 from harpoon_cli.errors import HarpoonError
+from harpoon_cli.leases.abandoned import abandoned, end_abandoned
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S
 from harpoon_cli.leases.recovery import Recovered, recover
 from harpoon_cli.leases.sweep import sweep
@@ -114,3 +115,47 @@ def test_an_unanswered_record_is_left_for_its_own_settling(make_world: MakeWorld
 @pytest.mark.parametrize("features", [replace(NO_KEYS, lists=False), replace(NO_KEYS, metadata=False)])
 def test_where_the_list_tells_nothing_nothing_is_done(make_world: MakeWorld, features: object) -> None:
     assert recovered(make_world(features)) == Recovered()
+
+
+def test_a_lease_that_is_kept_while_a_neighbour_looks_is_not_ended(make_world: MakeWorld) -> None:
+    """It is written down as kept, and only then its process lets its sign of life go."""
+    world = make_world()
+    ours, neighbour = world.process(), world.process()
+    intent = ours.lifecycle.intend(replace(ORDER, keep=True))
+    world.time.run(ours.lifecycle.obtain(intent))
+
+    def is_alive(holder: str) -> bool:
+        ours.ledger.keep(intent.reference)
+        ours.end()
+        return holder in world.alive
+
+    assert abandoned(neighbour.lifecycle, is_alive) == ()
+
+
+def test_one_look_in_a_list_that_lags_is_not_the_last(make_world: MakeWorld) -> None:
+    world = make_world(shown_after_s=40.0)
+    killed_while_it_held_a_lease(world)
+    world.lose_the_ledger()
+    for _ in range(2):
+        process = world.process()
+        world.time.run(end_abandoned(process.lifecycle, world.alive.__contains__, lambda _: None))
+        process.end()
+        world.time.forward(ABSENCE_PROVES_AFTER_S)
+    assert world.platform.live() == []
+
+
+def test_an_intent_that_waited_is_as_young_as_its_ask(make_world: MakeWorld) -> None:
+    """A process that was stopped between its intent and its request, and killed after that."""
+    world = make_world(NO_KEYS, shown_after_s=40.0)
+    process = world.process(Fate(kill_at=7))
+    intent = process.lifecycle.intend(ORDER)
+    world.time.forward(ABSENCE_PROVES_AFTER_S)
+    with pytest.raises(Killed):
+        world.time.run(process.lifecycle.obtain(intent))
+    process.end()
+    assert len(world.platform.live()) == 1
+    recovered(world)
+    assert states(world) == [LeaseState.UNSURE]
+    world.time.forward(60.0)
+    recovered(world)
+    assert world.platform.live() == []

@@ -44,11 +44,11 @@ from harpoon_cli.errors import (
     StorageFault,
     TimedOut,
 )
+from harpoon_cli.leases.abandoned import abandoned
 from harpoon_cli.leases.ledger import VERSIONS, Ledger
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
 from harpoon_cli.leases.marks import Marks
 from harpoon_cli.leases.storage import upgrade
-from harpoon_cli.leases.sweep import overdue
 from tests.leases.virtual import BEGINNING, VirtualTime
 
 T = TypeVar("T")
@@ -332,7 +332,8 @@ class World:
         self.alive: set[str] = set()
         self.kept: set[Reference] = set()
         self._observer = MortalLedger(self, Fate())
-        self._observer.search_done(ENDPOINT, BEGINNING)
+        for moment in (BEGINNING - timedelta(days=1), BEGINNING):  # nothing is to be looked for
+            self._observer.search_done(ENDPOINT, moment)
         self._numbers = count(1)
 
     def process(self, fate: Fate | None = None, faults: Iterable[Fault] = ()) -> Process:
@@ -376,10 +377,7 @@ class Process:
         )
 
     def overdue(self) -> tuple[LeaseRecord, ...]:
-        def abandoned(reference: Reference) -> bool:
-            return self.ledger.holder(reference) not in self._world.alive
-
-        return overdue(self.ledger.open_records(), self._world.time.now(), abandoned)
+        return abandoned(self.lifecycle, self._world.alive.__contains__)
 
     def end(self) -> None:
         self._world.alive.discard(self.name)

@@ -13,7 +13,7 @@ from harpoon_cli.cli.leasing import elsewhere, overdue_here
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseStatus, Owner, Tenure
 from harpoon_cli.errors import Exit, HarpoonError, NoSuchLease, NotOffered, PlatformError, UsageFault
-from harpoon_cli.leases.abandoned import found_again
+from harpoon_cli.leases.abandoned import each_once, found_again
 from harpoon_cli.leases.lifecycle import Lifecycle
 from harpoon_cli.leases.receipts import ended_besides, tenure_of
 from harpoon_cli.leases.settling import OVER
@@ -22,6 +22,8 @@ from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
 
 app = new_app()
+
+WORTH_A_TRY = (Exit.UNREACHABLE, Exit.MAY_STILL_BILL)
 
 COLUMNS = (
     Column("lease", "released"),
@@ -124,7 +126,7 @@ async def _chosen(
     if not ids:
         stray, troubles = await _found_again(session, lifecycle)
         if overdue:
-            return [*overdue_here(session, lifecycle), *stray], troubles
+            return list(each_once(*overdue_here(session, lifecycle), *stray)), troubles
         here = (one for one in session.ledger.open_records() if one.endpoint == lifecycle.endpoint)
         chosen = [one for one in here if run is None or one.owner.run_id == run]
         return chosen, troubles
@@ -220,6 +222,6 @@ def _cells(one: Tenure) -> list[Cell | str]:
     ]
 
 
-def _severity(status: Exit) -> bool:
-    """Something that may still bill is worse than anything else."""
-    return status is Exit.MAY_STILL_BILL
+def _severity(status: Exit) -> int:
+    """Something that may still bill is worse than anything else; then comes what is worth another try."""
+    return WORTH_A_TRY.index(status) + 1 if status in WORTH_A_TRY else 0

@@ -259,6 +259,13 @@ def _status(word: str | None) -> LeaseStatus:
 def _not_offered(refusal: Refused, what: str) -> Refused:
     if refusal.status not in (404, 405, 501):
         return refusal
+    if refusal.status == 404 and not refusal.worded:
+        # Taken for a platform that has no list, a proxy's page would hide what is there.
+        return DoubtfulAbsence(
+            f"a 404 came when asked for {what}, but not in the platform's words: it may be something else",
+            hint="check platform.base_url and platform.paths; harpoon doctor",
+            status=refusal.status,
+        )
     return NotOffered(f"this platform does not offer {what}", status=refusal.status)
 
 

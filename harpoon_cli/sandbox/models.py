@@ -157,23 +157,32 @@ def _wheel_in(scratch: Path) -> Path | None:
 
 async def _ended(command: list[str]) -> tuple[int, str]:
     """The exit status and the messages of a program that ends in time; all it started ends with us."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment_for_children(),
-        start_new_session=True,
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment_for_children(),
+            start_new_session=True,
+        )
     )
     try:
+        # A cancel while it starts would end it alone, and not what it has started by then.
+        process = await asyncio.shield(starting)
         async with asyncio.timeout(PIP_DEADLINE_S):
             _, said = await process.communicate()
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+    except BaseException:
+        await _end_group(await starting)
+        raise
     return process.returncode or 0, said.decode(errors="replace")
+
+
+async def _end_group(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 _OTHER_WAY = "without pip or network: harpoon sandbox pull --model-file FILE.gguf"

@@ -62,5 +62,5 @@ def test_a_shell_that_is_not_known_is_said_so(harpoon: Operator, name: str) -> N
 def test_a_place_that_cannot_be_written_is_said_so(harpoon: Operator) -> None:
     (harpoon.home / ".local").write_text("in the way")
     ran = harpoon("completion", "install", "--shell", "bash")
-    assert ran.status == 1
+    assert ran.status == 11
     assert ran.err.startswith(f"error: cannot write {harpoon.home / PLACES['bash']}: ")

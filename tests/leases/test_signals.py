@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 from contextlib import closing
@@ -100,10 +101,17 @@ def test_after_a_kill_at_any_moment_release_overdue_ends_what_was_left(
         assert (status, place.live(), open_rows(place)) == (0, [], []), err
 
 
+def children_of(process_id: int) -> list[int]:
+    listed = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
+    return [int(child) for child in listed.split()]
+
+
 def test_after_a_kill_the_next_command_that_leases_ends_what_was_left(tmp_path: Path) -> None:
     with watched(tmp_path, held="stream") as place:
         process = place.harpoon(*INFER)
         place.application.wait_for("stream")
+        for child in children_of(process.pid):  # its keeper, which would do it too
+            os.kill(child, signal.SIGKILL)
         process.kill()
         ended(process)
         place.application.let_go()

@@ -9,7 +9,7 @@ end
 # Is this the command that is being typed?
 function __harpoon_at
     set -l words (__harpoon_before)
-    if contains -- "$words[1]" completion config sandbox
+    if contains -- "$words[1]" bench completion config route sandbox
         test "$words[1..2]" = "$argv"
     else
         test "$words[1]" = "$argv"
@@ -31,6 +31,7 @@ end
 
 complete -c harpoon -f
 complete -c harpoon -n '__harpoon_at' -a allocate -d 'Lease a GPU slice and keep it.'
+complete -c harpoon -n '__harpoon_at' -a bench -d 'Load-test a server: latencies, throughput and cost that can be believed.'
 complete -c harpoon -n '__harpoon_at' -a completion -d 'Complete commands, options, leases, pools and models with TAB in bash, zsh or fish.'
 complete -c harpoon -n '__harpoon_at' -a config -d 'Show, check and change the configuration.'
 complete -c harpoon -n '__harpoon_at' -a doctor -d 'Check everything between this machine and a working lease, and say how to mend it.'
@@ -40,6 +41,7 @@ complete -c harpoon -n '__harpoon_at' -a leases -d 'Show the leases that are hel
 complete -c harpoon -n '__harpoon_at' -a models -d 'Show the catalogue of models and the pools they fit.'
 complete -c harpoon -n '__harpoon_at' -a pools -d 'Show the pools: what they have, what is free, what it costs.'
 complete -c harpoon -n '__harpoon_at' -a release -d 'Give leases back.'
+complete -c harpoon -n '__harpoon_at' -a route -d 'Learn routing from what your own models made of your prompts.'
 complete -c harpoon -n '__harpoon_at' -a route-explain -d 'Say which model a prompt goes to, and why.'
 complete -c harpoon -n '__harpoon_at' -a sandbox -d 'Look after the embedded platform: serve it, give it a real model, see and reset it.'
 complete -c harpoon -n '__harpoon_at' -l version -s V -d 'Print the version.'
@@ -62,6 +64,87 @@ complete -c harpoon -n '__harpoon_at allocate' -l config -d 'Use this configurat
 complete -c harpoon -n '__harpoon_at allocate' -l profile -d 'Apply this profile of the configuration.' -r
 complete -c harpoon -n '__harpoon_at allocate' -l live -d 'Never use the sandbox: without an endpoint, fail.'
 complete -c harpoon -n '__harpoon_at allocate' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at bench' -a compare -d 'Compare two results figure by figure, by a test that tells a change from chance.'
+complete -c harpoon -n '__harpoon_at bench' -a merge -d 'Put the parts of a run together: the same counts as one process would have had, and one verdict.'
+complete -c harpoon -n '__harpoon_at bench' -l model -s m -d 'A model of the catalogue.' -r -f -a '(__harpoon_live models)'
+complete -c harpoon -n '__harpoon_at bench' -l endpoint -d 'Load this server instead; nothing is leased.' -r
+complete -c harpoon -n '__harpoon_at bench' -l dialect -d 'What the server of --endpoint speaks.' -r
+complete -c harpoon -n '__harpoon_at bench' -l key-env -d 'The variable that holds the key for the server of --endpoint.' -r
+complete -c harpoon -n '__harpoon_at bench' -l price-per-hour -d 'What an hour of --endpoint\'s server costs.' -r
+complete -c harpoon -n '__harpoon_at bench' -l body -d 'Put this field into every request: temperature=0. Repeats.' -r
+complete -c harpoon -n '__harpoon_at bench' -l stream -l no-stream -d 'Ask for answers piece by piece, or whole.'
+complete -c harpoon -n '__harpoon_at bench' -l route -d 'The routing engine names the model of each prompt.'
+complete -c harpoon -n '__harpoon_at bench' -l request-timeout -d 'A request that takes longer has failed; http.inference_s unless given.' -r
+complete -c harpoon -n '__harpoon_at bench' -l lease -d 'Use this held lease; nothing is leased or released.' -r -f -a '(__harpoon_live leases)'
+complete -c harpoon -n '__harpoon_at bench' -l pool -d 'Lease from this pool; else the cheapest that fits.' -r -f -a '(__harpoon_live pools)'
+complete -c harpoon -n '__harpoon_at bench' -l ttl -d 'The platform ends the lease after this at the latest; 15m unless configured.' -r
+complete -c harpoon -n '__harpoon_at bench' -l timeout -d 'How long to wait until it is ready.' -r
+complete -c harpoon -n '__harpoon_at bench' -l max-cost -d 'What the lease may cost at most: it is refused, shortened or ended.' -r
+complete -c harpoon -n '__harpoon_at bench' -l allocation-cycles -d 'Send no load: lease and release so often, and time that.' -r
+complete -c harpoon -n '__harpoon_at bench' -l load -d 'closed, constant, poisson, gamma, ramp, step, spike, sweep, trace or soak, with its parameters: poisson:rate=40,for=60s.' -r
+complete -c harpoon -n '__harpoon_at bench' -l concurrency -d 'So many requests at once; 8 if nothing is given.' -r
+complete -c harpoon -n '__harpoon_at bench' -l rate -d 'So many requests a second, whatever is answered.' -r
+complete -c harpoon -n '__harpoon_at bench' -l burstiness -d 'With --rate: below 1 in bursts, above 1 more evenly.' -r
+complete -c harpoon -n '__harpoon_at bench' -l requests -d 'So many requests at most.' -r
+complete -c harpoon -n '__harpoon_at bench' -l duration -d 'Start requests for so long; 30s if nothing ends it.' -r
+complete -c harpoon -n '__harpoon_at bench' -l max-duration -d 'End the run after this whatever is left of it; it is then INCOMPLETE.' -r
+complete -c harpoon -n '__harpoon_at bench' -l warmup -d 'What is left out at first: auto, none, 30s, 100 (requests).' -r
+complete -c harpoon -n '__harpoon_at bench' -l seed -d 'The same seed is the same load and work.' -r
+complete -c harpoon -n '__harpoon_at bench' -l processes -d 'Load engines, one core each.' -r
+complete -c harpoon -n '__harpoon_at bench' -l work -d 'synthetic, jsonl, sharegpt, text or trace, with its parameters: synthetic:input=512,output=128.' -r
+complete -c harpoon -n '__harpoon_at bench' -l prompts -d 'Prompts from a .jsonl, a ShareGPT .json, or text.' -r -F
+complete -c harpoon -n '__harpoon_at bench' -l input-tokens -d 'Of made-up prompts: 256, 128..512, normal(256,64).' -r
+complete -c harpoon -n '__harpoon_at bench' -l output-tokens -d 'Of an answer, at most.' -r
+complete -c harpoon -n '__harpoon_at bench' -l tokenizer -d 'A tokenizer.json, to count where the server does not.' -r -F
+complete -c harpoon -n '__harpoon_at bench' -l slo -d 'ttft_p99=500ms,itl_p99=50ms,goodput=95%; status 8 if missed.' -r
+complete -c harpoon -n '__harpoon_at bench' -l max-error-rate -d 'More failures are status 8.' -r
+complete -c harpoon -n '__harpoon_at bench' -l baseline -d 'Compare with this result; status 8 where it is worse.' -r -F
+complete -c harpoon -n '__harpoon_at bench' -l max-regression -d 'How much worse a figure may be than it was.' -r
+complete -c harpoon -n '__harpoon_at bench' -l out -d 'The whole result as JSON, to compare with and to merge.' -r -F
+complete -c harpoon -n '__harpoon_at bench' -l report -d 'A report by its suffix: .html .md .csv .xml .json. Repeats.' -r -F
+complete -c harpoon -n '__harpoon_at bench' -l save-result -d 'The result under the names of vLLM\'s files.' -r -F
+complete -c harpoon -n '__harpoon_at bench' -l save-detailed -d 'With --save-result: every request and every gap.'
+complete -c harpoon -n '__harpoon_at bench' -l label -d 'A name for the run.' -r
+complete -c harpoon -n '__harpoon_at bench' -l metadata -d 'Kept with the result. Repeats.' -r
+complete -c harpoon -n '__harpoon_at bench' -l definitions -d 'Say what each figure is, and run nothing.'
+complete -c harpoon -n '__harpoon_at bench' -l shard -d 'Run the I-th of N parts (from 0), and write it with --out.' -r
+complete -c harpoon -n '__harpoon_at bench' -l start-at -d 'Begin then: 2026-11-22T10:00:00Z, or seconds since 1970.' -r
+complete -c harpoon -n '__harpoon_at bench' -l workers -d 'Run the load on all workers of this Dask cluster: tcp://HOST:8786.' -r
+complete -c harpoon -n '__harpoon_at bench' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at bench' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at bench' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at bench' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at bench' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at bench' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at bench' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at bench' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at bench' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at bench compare; and __harpoon_words 2' -F
+complete -c harpoon -n '__harpoon_at bench compare; and __harpoon_words 3' -F
+complete -c harpoon -n '__harpoon_at bench compare' -l max-regression -d 'How much worse a figure may be than it was.' -r
+complete -c harpoon -n '__harpoon_at bench compare' -l report -d 'The comparison by its suffix: .md .json. Repeats.' -r -F
+complete -c harpoon -n '__harpoon_at bench compare' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at bench compare' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at bench compare' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at bench compare' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at bench compare' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at bench compare' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at bench compare' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at bench compare' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at bench compare' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at bench merge' -F
+complete -c harpoon -n '__harpoon_at bench merge' -l out -d 'The whole result as JSON, to compare with and to merge.' -r -F
+complete -c harpoon -n '__harpoon_at bench merge' -l report -d 'A report by its suffix: .html .md .csv .xml .json. Repeats.' -r -F
+complete -c harpoon -n '__harpoon_at bench merge' -l save-result -d 'The result under the names of vLLM\'s files.' -r -F
+complete -c harpoon -n '__harpoon_at bench merge' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at bench merge' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at bench merge' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at bench merge' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at bench merge' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at bench merge' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at bench merge' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at bench merge' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at bench merge' -l help -d 'Show this message and exit.'
 complete -c harpoon -n '__harpoon_at completion' -a install -d 'Write the shell\'s completion script where that shell looks for it, and say what is left to do.'
 complete -c harpoon -n '__harpoon_at completion' -a show -d 'Print the completion script of a shell.'
 complete -c harpoon -n '__harpoon_at completion' -l help -d 'Show this message and exit.'
@@ -231,6 +314,37 @@ complete -c harpoon -n '__harpoon_at release' -l config -d 'Use this configurati
 complete -c harpoon -n '__harpoon_at release' -l profile -d 'Apply this profile of the configuration.' -r
 complete -c harpoon -n '__harpoon_at release' -l live -d 'Never use the sandbox: without an endpoint, fail.'
 complete -c harpoon -n '__harpoon_at release' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at route' -a calibrate -d 'Fit the routing weights on outcomes of your own models; they are used if they prove better.'
+complete -c harpoon -n '__harpoon_at route' -a record -d 'Add to the outcomes that route calibrate fits on; nothing is sent anywhere.'
+complete -c harpoon -n '__harpoon_at route' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at route calibrate; and __harpoon_words 2' -F
+complete -c harpoon -n '__harpoon_at route calibrate' -l dry-run -d 'Fit and judge; change nothing.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at route calibrate' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at route calibrate' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at route calibrate' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at route record' -l file -s f -d 'Read the prompt from a file.' -r -F
+complete -c harpoon -n '__harpoon_at route record' -l small -d 'The small model\'s answer: up or down.' -r
+complete -c harpoon -n '__harpoon_at route record' -l large -d 'The large model\'s answer: up or down.' -r
+complete -c harpoon -n '__harpoon_at route record' -l small-answer -d 'What the small model answered.' -r
+complete -c harpoon -n '__harpoon_at route record' -l large-answer -d 'What the large model answered.' -r
+complete -c harpoon -n '__harpoon_at route record' -l expected -d 'The right answer, if there is one.' -r
+complete -c harpoon -n '__harpoon_at route record' -l group -d 'The same for prompts about the same question.' -r
+complete -c harpoon -n '__harpoon_at route record' -l to -d 'Another file to add the row to.' -r -F
+complete -c harpoon -n '__harpoon_at route record' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at route record' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at route record' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at route record' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at route record' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at route record' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at route record' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at route record' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at route record' -l help -d 'Show this message and exit.'
 complete -c harpoon -n '__harpoon_at route-explain' -l file -s f -d 'Read the prompt from a file.' -r -F
 complete -c harpoon -n '__harpoon_at route-explain' -l model -s m -d 'A model of the catalogue.' -r -f -a '(__harpoon_live models)'
 complete -c harpoon -n '__harpoon_at route-explain' -l pool -d 'Lease from this pool; else the cheapest that fits.' -r -f -a '(__harpoon_live pools)'

@@ -8,9 +8,14 @@
     │   └── NoSuchModel             no_such_model
     ├── NothingFits                 nothing_fits         6
     ├── StorageFault                storage              11
+    ├── ThresholdsMissed            thresholds_missed    8
+    │   └── Regressed               regressed
+    ├── RunInvalid                  run_invalid          12
+    ├── RunIncomplete               run_incomplete       13
     ├── Interrupted                 interrupted          130
     ├── MayStillBill                may_still_bill       9
     ├── CostCeilingReached          cost_ceiling         10
+    ├── WeightsRefused              weights_refused      8
     └── PlatformError               platform             1   (carries an Effect)
         ├── NotSent                 unreachable          7   Effect.NOT_SENT
         ├── BreakerOpen             breaker_open         7   Effect.NOT_SENT
@@ -60,6 +65,8 @@ class Exit(IntEnum):
     MAY_STILL_BILL = 9, "something may still be billing; the message names the command that settles it"
     COST_CEILING = 10, "cost ceiling reached"
     STORAGE = 11, "the ledger or another file of ours cannot be used; nothing was asked for without it"
+    INVALID = 12, "a load test ran, but its figures are the tool's own and not the server's"
+    INCOMPLETE = 13, "a part of a load test is missing: it was stopped, or a worker or a shard was lost"
     HANGUP = 129, "ended by SIGHUP, after a confirmed release (9 otherwise)"
     INTERRUPT = 130, "ended by SIGINT (Ctrl-C), after a confirmed release (9 otherwise)"
     TERMINATED = 143, "ended by SIGTERM, after a confirmed release (9 otherwise)"
@@ -135,6 +142,30 @@ class StorageFault(HarpoonError):
     code, exit = "storage", Exit.STORAGE
 
 
+class ThresholdsMissed(HarpoonError):
+    """A load test ran, and missed its thresholds or had more errors than allowed."""
+
+    code, exit = "thresholds_missed", Exit.MISSED
+
+
+class Regressed(ThresholdsMissed):
+    """A load test ran, and is worse than its baseline."""
+
+    code = "regressed"
+
+
+class RunInvalid(HarpoonError):
+    """A load test's figures are the tool's own and not the server's."""
+
+    code, exit = "run_invalid", Exit.INVALID
+
+
+class RunIncomplete(HarpoonError):
+    """A part of a load test is missing: it was stopped early, or a worker or a shard was lost."""
+
+    code, exit = "run_incomplete", Exit.INCOMPLETE
+
+
 class Interrupted(HarpoonError):
     """A signal ended the command; everything it held was given back."""
 
@@ -155,6 +186,12 @@ class CostCeilingReached(HarpoonError):
     """What was asked for would cost, or has cost, more than was allowed."""
 
     code, exit = "cost_ceiling", Exit.COST_CEILING
+
+
+class WeightsRefused(HarpoonError):
+    """Fitted routing weights do not beat what needs no fitting, so they are not used."""
+
+    code, exit = "weights_refused", Exit.MISSED
 
 
 class PlatformError(HarpoonError):

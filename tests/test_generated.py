@@ -18,11 +18,12 @@ __all__ = ["harpoon", "live", "platform"]
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = ROOT / "harpoon_cli" / "schemas"
-COMMANDS = [node.name for node in tree().walk() if node.path and not node.commands]
+COMMANDS = [node.name for node in tree().walk() if node.is_run]
 
 DONE = [
     "allocate -m gemma-270m --dry-run",
     "allocate -m gemma-270m --max-cost 5",
+    "bench --definitions",
     "completion install --shell fish",
     "completion show bash",
     "config init",
@@ -51,6 +52,10 @@ FAILED = {
     "allocate -m bogus": 5,
     "allocate --vram 900GB": 6,
     "allocate -m gemma-270m --max-cost 0.0001": 10,
+    "bench": 2,
+    "bench -m bogus": 5,
+    "bench compare old.json new.json": 2,
+    "bench merge gone.json": 2,
     "bogus": 2,
     "completion show tcsh": 2,
     "config": 2,
@@ -84,9 +89,9 @@ def test_every_command_and_group_has_a_schema_under_its_name() -> None:
     assert names == {path.stem for path in SCHEMAS.iterdir()}
 
 
-def test_every_command_but_those_that_fetch_or_wait_has_a_line_here() -> None:
+def test_every_command_but_those_that_fetch_wait_or_read_results_has_a_line_here() -> None:
     shown = {name for name in COMMANDS if any(f"{line} ".startswith(f"{name} ") for line in DONE)}
-    assert set(COMMANDS) - shown == {"sandbox pull", "sandbox serve"}
+    assert set(COMMANDS) - shown == {"bench compare", "bench merge", "sandbox pull", "sandbox serve"}
 
 
 @pytest.mark.parametrize("line", DONE)

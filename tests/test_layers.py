@@ -26,9 +26,12 @@ MAY_IMPORT = {
     "leases": GROUND | {"pricing", "client.service", "client.retry"},
     "render": GROUND | {"veil"},
     "settings": GROUND | {"catalogue"},
+    "discovery": {"errors"},
+    "bench": GROUND | {"__init__", "client", "discovery", "leases", "pricing", "routing"},
     "sandbox": GROUND | {"client"},
     "cli": GROUND
     | {
+        "bench",
         "built_in",
         "catalogue",
         "client",
@@ -60,6 +63,7 @@ OWNERS = {
     "tomli_w": ["settings/"],
     "dotenv": ["settings/"],
     "keyring": ["settings/"],
+    "distributed": ["bench/spread.py"],
 }
 """For each library, the only files that may import it."""
 

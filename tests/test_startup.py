@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 import harpoon_cli
+from tests.bench.engine.range import CHAT, served
 from tests.cli.conftest import harpoon, live, platform
 from tests.cli.rig import Operator
+from tests.servers import always, stream
 
 __all__ = ["harpoon", "live", "platform"]
 
@@ -50,7 +52,7 @@ COMPLETION = {
 }
 
 
-def loaded(operator: Operator, *arguments: str) -> set[str]:
+def loaded(operator: Operator, *arguments: str, statuses: tuple[int, ...] = (0,)) -> set[str]:
     """What a real process has loaded at the end of a command line; ours without the package's name."""
     report = operator.home / "modules"
     done = subprocess.run(
@@ -62,7 +64,7 @@ def loaded(operator: Operator, *arguments: str) -> set[str]:
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in statuses, done.stderr
     return {name.removeprefix("harpoon_cli.") for name in report.read_text().splitlines()}
 
 
@@ -131,6 +133,30 @@ def test_only_the_dialects_that_are_configured_are_loaded(live: Operator) -> Non
         "client.control.seed_v1",
         "client.inference.seed_v1",
     }
+
+
+def test_a_load_test_of_a_named_server_loads_no_leases_and_no_http_client(harpoon: Operator) -> None:
+    with served(always(stream(*CHAT))) as server:
+        # Figures of a busy machine may not be believed (status 12), which is all the same here.
+        line = ("bench", "--endpoint", server.url, "-m", "m", "--requests", "2", "-o", "json")
+        modules = loaded(harpoon, *line, statuses=(0, 12))
+    unwanted = (
+        "leases",
+        "sandbox",
+        "routing",
+        "client.transport",
+        "client.control",
+        "httpx",
+        "sqlite3",
+        "rich",
+    )
+    assert [name for part in unwanted for name in within(modules, part)] == []
+    assert list(within(modules, "bench.shapes")) == [
+        "bench.shapes",
+        "bench.shapes.closed",
+        "bench.shapes.trace",
+    ]
+    assert "bench.engine.run" not in modules, "the engine is in a process of its own"
 
 
 def test_pipes_get_their_tables_without_rich(live: Operator) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from traceback import extract_tb
@@ -91,7 +92,7 @@ async def _outcome(session: Session, work: Work, signals: Signals) -> Outcome:
 
 
 def _failed(session: Session, error: HarpoonError) -> Outcome:
-    return Outcome(errors=[error], receipt=session.receipt)
+    return replace(session.so_far or Outcome(), errors=[error], receipt=session.receipt)
 
 
 def _interrupted(number: signal.Signals) -> Interrupted:

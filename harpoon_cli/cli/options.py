@@ -54,10 +54,10 @@ class CommonOptions:
         return given
 
 
-def common_parameters() -> list[Parameter]:
-    """The options as parameters of a function, for Typer to read."""
-    hints = get_type_hints(CommonOptions, include_extras=True)
+def parameters_of(kind: type) -> list[Parameter]:
+    """The annotated fields of a dataclass of options as parameters of a function, for Typer to read."""
+    hints = get_type_hints(kind, include_extras=True)
     return [
         Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name])
-        for field in fields(CommonOptions)
+        for field in fields(kind)
     ]

@@ -28,21 +28,29 @@ if TYPE_CHECKING:
     from harpoon_cli.leases.alive import SignOfLife
     from harpoon_cli.leases.ledger import Ledger
     from harpoon_cli.leases.lifecycle import Lifecycle
+    from harpoon_cli.render.outcome import Outcome
+    from harpoon_cli.settings.endpoint import Endpoint
     from harpoon_cli.settings.load import Loaded
     from harpoon_cli.settings.model import Settings
 
 
 class Session:
-    """One command's surroundings. Notes and the receipt so far survive an error, and are printed with it."""
+    """One command's surroundings.
+
+    Notes, the receipt and what there is so far of the outcome survive an error, and are printed with it.
+    `where` is the endpoint of `platform`, once that was asked for.
+    """
 
     def __init__(self, command: str, options: CommonOptions, screen: Screen, loaded: Loaded | None) -> None:
         self.command = command
         self.options = options
         self.screen = screen
         self.endpoint_name: str | None = None
+        self.where: Endpoint | None = None
         self._account: str | None = None
         self.steps: list[Step] = []
         self.receipt: Receipt | None = None
+        self.so_far: Outcome | None = None
         self.exchanges: list[Exchange] = []
         self._loaded = loaded
         self._platform: Platform | None = None
@@ -111,7 +119,7 @@ class Session:
         from harpoon_cli.cli import connect
         from harpoon_cli.settings.endpoint import LiveEndpoint, endpoint
 
-        where = endpoint(self.loaded)
+        self.where = where = endpoint(self.loaded)
         if isinstance(where, LiveEndpoint):
             if where.key is not None:
                 self.screen.hide(where.key)

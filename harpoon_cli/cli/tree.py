@@ -77,6 +77,12 @@ class CommandNode:
     def name(self) -> str:
         return " ".join(self.path)
 
+    @property
+    def is_run(self) -> bool:
+        """Whether it does something itself: not the root, nor a group that only holds commands."""
+        own = any("--help" not in option.names for option in self.options)
+        return bool(self.path) and (own or not self.commands)
+
     def walk(self) -> Iterator[CommandNode]:
         """This node and everything below it."""
         yield self

@@ -19,6 +19,7 @@ from harpoon_cli.render.envelope import exit_of
 from harpoon_cli.render.flow import Flow
 from harpoon_cli.render.lines import error_lines, receipt_lines, sentence
 from harpoon_cli.render.outcome import Outcome, Text, Tone
+from harpoon_cli.render.panel import Panel
 from harpoon_cli.render.printout import Printout
 from harpoon_cli.render.sink import OutputFault, ReaderGone, Sink
 from harpoon_cli.render.spinner import Spinner
@@ -67,7 +68,7 @@ class Screen:
         self._clock = clock
         self._lock = RLock()
         self._steps: list[_Step] = []
-        self._spinner: Spinner | None = None
+        self._spinner: Spinner | Panel | None = None
         self._answered = False
         self._answer = Flow()
         self._answer_tail = ""
@@ -100,6 +101,11 @@ class Screen:
         """A sentence for who asked for more, on stderr: level 1 with -v, level 2 with -vv."""
         if self.verbosity >= level:
             self._say(self.terminal.err.paint(self.terminal.err.safe(text), Tone.FAINT))
+
+    def line(self, text: str) -> None:
+        """A line for whoever follows a log, on stderr as it is; not when quiet, and not among the notes."""
+        if not self.quiet:
+            self._say(self.terminal.err.safe(text))
 
     def _say(self, line: str) -> None:
         """One line on stderr: above a spinner, and not into the middle of an answer on the same terminal."""
@@ -172,6 +178,20 @@ class Screen:
         """The newest step and its time, inside one line of the terminal."""
         step = self._steps[-1]
         return f"{step.name}  {words.duration(self._clock() - step.began_s)}"[: self.terminal.width - 3]
+
+    @contextmanager
+    def panel(self) -> Iterator[Panel | None]:
+        """Lines on stderr to be painted over for the length of the block; None where that cannot be done."""
+        if not self._spins:
+            yield None
+            return
+        self._rest()
+        self._spinner = panel = Panel(self._tell)
+        try:
+            yield panel
+        finally:
+            self._rest()
+            self._spin()
 
     # An answer, as it arrives
 

@@ -6,6 +6,8 @@ from harpoon_cli.cli.tree import tree
 
 ARGUMENTS = {
     "allocate": "-m gemma-270m",
+    "bench compare": "old.json new.json",
+    "bench merge": "part.json",
     "completion install": "--shell bash",
     "completion show": "bash",
     "config init": "--project",

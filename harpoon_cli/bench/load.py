@@ -1,0 +1,96 @@
+"""What a load is: when requests are due, or how many run at once. Every load shape is one of these; no I/O.
+
+Load                 a shape, or a search that tries one shape after another
+├── Shape            one stage: due times, or a number of requests at once
+└── shapes.sweep     chooses its next stage by the results of those before
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+from harpoon_cli.bench.parameters import Parameter
+from harpoon_cli.bench.quantities import COUNT, SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a run that is worth figures of its own; seconds after the start, None to its end."""
+
+    name: str
+    from_s: float
+    to_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What a search needs to know of a stage that is over.
+
+    level is what the stage was made with: requests at once, or requests a second. offered_per_s is the rate
+    at which requests were due, None in a closed loop; requests_per_s the rate at which good answers ended.
+    Both are of the same steady window, or a load of long answers looks saturated. meets_slo is None where
+    there is no objective. next_index is one more than the highest index of an ask that was sent.
+    """
+
+    level: float
+    requests_per_s: float
+    offered_per_s: float | None
+    meets_slo: bool | None
+    next_index: int
+
+
+class Load:
+    """Something that gives the stages of a run, one after another."""
+
+    __slots__ = ()
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """What it reads."""
+        return ()
+
+    def next_stage(self, results: Sequence[StageResult]) -> Shape | None:
+        """The stage to run after those that gave `results`, in their order; None where all is done."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape(Load):
+    """The load of one stage."""
+
+    for_s: Annotated[float | None, Parameter(SECONDS, "how long requests are started", "for")] = None
+    requests: Annotated[int | None, Parameter(COUNT, "how many requests at most")] = None
+
+    @property
+    def at_once(self) -> int | None:
+        """How many requests are under way at once in a closed loop; None in an open one, without bound."""
+        return None
+
+    @property
+    def ends_s(self) -> float | None:
+        """When the last request is started at the latest; None where time does not end it."""
+        return self.for_s
+
+    @property
+    def endless(self) -> bool:
+        """Whether nothing ends it."""
+        return self.ends_s is None and self.requests is None
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Its parts in order of time; none where it is the same all the way."""
+        return ()
+
+    def due(self, random: Random) -> Iterator[float | None]:
+        """When each request is due, in seconds after the start, never falling; None: when a place is free.
+
+        Not cut at `ends_s` or `requests`. `random` is used in one order only, so that a seed is one load.
+        """
+        raise NotImplementedError
+
+    def next_stage(self, results: Sequence[StageResult]) -> Shape | None:
+        return None if results else self

@@ -1,0 +1,258 @@
+"""Runs a plan by engine processes, stage after stage, and records it; it leases, judges and prints nothing.
+
+However a run ends, what its engines have told until then is in `stages`, and what is not there of the plan is
+in `missing`, in words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, monotonic_ns
+from typing import TYPE_CHECKING
+
+from harpoon_cli.bench.engine.crew import Lost, fire_apart
+from harpoon_cli.bench.engine.errand import Errand
+from harpoon_cli.bench.engine.target import Target
+from harpoon_cli.bench.engine.watch import Watch
+from harpoon_cli.bench.load import StageResult
+from harpoon_cli.bench.making import Making, Route, TokenCount
+from harpoon_cli.bench.plan import WHOLE, Plan, Shard, ends_s, next_stage, places
+from harpoon_cli.bench.recorder import Recorder, from_recording
+from harpoon_cli.bench.recording import Recording, RequestLimits
+from harpoon_cli.bench.sample import Sample
+from harpoon_cli.domain import Price
+
+if TYPE_CHECKING:
+    from harpoon_cli.bench.request_rows import RowFile
+    from harpoon_cli.bench.slo import Threshold
+    from harpoon_cli.bench.watched import Watched
+
+TOGETHER_NS = 1_000_000_000
+"""How long after they are started several engines begin: by then each of them has to be ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a plan is run.
+
+    thresholds: what a stage is held against; limits: what makes a request good. deadline_s: of one request.
+    grace_s: how long those under way have once the run is stopped. max_duration_s: of all stages, limited_by:
+    what asks for that. rows_in: the folder for a row of every request, with_gaps with every gap. start_ns:
+    the monotonic time of the first stage's start; None: at once.
+    """
+
+    target: Target
+    thresholds: tuple[Threshold, ...] = ()
+    limits: RequestLimits = RequestLimits()  # noqa: RUF009 - it is frozen
+    processes: int = 1
+    deadline_s: float = 300.0
+    grace_s: float = 0.0
+    max_duration_s: float | None = None
+    limited_by: str = "--max-duration"
+    count: TokenCount | None = None
+    route: Route | None = None
+    rows_in: Path | None = None
+    with_gaps: bool = False
+    start_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What a run is paid for with: a price, and the seconds that were paid, None for those of the run."""
+
+    price: Price
+    held_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """One stage as it was run: all its engines together."""
+
+    plan: Plan
+    recorder: Recorder
+    watches: tuple[Watched, ...]
+    result: StageResult
+    rows: Path | None
+
+
+class Run:
+    """One run of a plan, or of a shard of it; `fire` it once.
+
+    on_stage is called with the plan and the recorder of the stage that begins; the recorder grows.
+    stopped_within_s: how long engines that were stopped have to tell the rest, beyond the grace of requests.
+    """
+
+    stopped_within_s = 2.0
+
+    def __init__(
+        self,
+        plan: Plan,
+        terms: Terms,
+        *,
+        shard: Shard = WHOLE,
+        on_stage: Callable[[Plan, Recorder], None] = lambda plan, recorder: None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.plan = plan
+        self.stages: list[StageRun] = []
+        self.missing: list[str] = []
+        self._terms, self._shard = terms, shard
+        self._on_stage, self._clock = on_stage, clock
+        self._began_s: float | None = None
+
+    @property
+    def lasted_s(self) -> float:
+        """Seconds since the first stage was begun."""
+        return 0.0 if self._began_s is None else self._clock() - self._began_s
+
+    async def fire(self) -> None:
+        """Run every stage. `HarpoonError` where a stage cannot be run; a cancel ends it early."""
+        self._began_s = self._clock()
+        while not self.missing:
+            plan = next_stage(self.plan, [stage.result for stage in self.stages])
+            if plan is None:
+                return
+            await self.fire_stage(plan)
+
+    async def fire_stage(self, plan: Plan) -> None:
+        """Run one stage; see `fire`."""
+        with self._stage(plan) as stage:
+            await self._fire(stage)
+
+    @contextmanager
+    def _stage(self, plan: Plan) -> Iterator[StageUnderWay]:
+        """A stage, which is kept however it ends, if anything came of it."""
+        stage = StageUnderWay(plan, self._terms)
+        try:
+            yield stage
+        finally:
+            stage.close()
+            self.missing += [f"{one}{_of_stage(plan)}" for one in stage.missing]
+            if stage.seen:
+                self.stages.append(stage.done())
+
+    async def _fire(self, stage: StageUnderWay) -> None:
+        self._on_stage(stage.plan, stage.recorder)
+        stop = asyncio.Event()
+        running = asyncio.create_task(self._engines(stage, stop))
+        try:
+            await asyncio.wait([running], timeout=self._left_s())
+            if not running.done():
+                stage.missing.append(f"it was ended after {self.lasted_s:.0f} s by {self._terms.limited_by}")
+        except asyncio.CancelledError:
+            stage.missing.append(f"it was stopped after {self.lasted_s:.0f} s")
+            raise
+        finally:
+            # What came of the engines until here is of use, also where this was cancelled.
+            stop.set()
+            await _ended(running, self._terms.grace_s + self.stopped_within_s)
+            if running.cancelled():
+                stage.missing.append("its engines did not end when they were told to")
+        if not running.cancelled():
+            running.result()  # raises what an engine raised
+
+    async def _engines(self, stage: StageUnderWay, stop: asyncio.Event) -> None:
+        """Fire a stage, and give it what comes of that; once `stop` is set it is to end soon."""
+        stage.ended(await fire_apart(self._errands(stage.plan), stage.take, stop=stop))
+
+    def _errands(self, plan: Plan) -> list[Errand]:
+        number, of = self._shard
+        terms, size = self._terms, self._terms.processes
+        start_ns = monotonic_ns() + TOGETHER_NS if size > 1 else None
+        shards = [(number * size + place, of * size) for place in range(size)]
+        return [
+            Errand(
+                target=terms.target,
+                shots=Making(plan, shard, terms.route, terms.count),
+                deadline_s=terms.deadline_s,
+                concurrency=places(plan, shard),
+                ends_s=ends_s(plan),
+                grace_s=terms.grace_s,
+                start_ns=terms.start_ns if terms.start_ns is not None and not self.stages else start_ns,
+                count_tokens=terms.count,
+            )
+            for shard in shards
+        ]
+
+    def _left_s(self) -> float | None:
+        most_s = self._terms.max_duration_s
+        return None if most_s is None else max(most_s - self.lasted_s, 0.0)
+
+
+async def _ended(task: asyncio.Task[None], within_s: float) -> None:
+    """Wait for a task that was told to end; cancel one that does not."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await asyncio.wait([task])
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+
+
+class StageUnderWay:
+    """What has come of a stage until now. seen: whether any request is over; missing: what is not there."""
+
+    def __init__(self, plan: Plan, terms: Terms) -> None:
+        self.plan = plan
+        self.missing: list[str] = []
+        self.seen = False
+        self._terms = terms
+        self._watches: tuple[Watched, ...] = ()
+        self._next_index = plan.first_index
+        folder = terms.rows_in
+        self._rows = None if folder is None else _rows(folder / f"stage-{plan.stage}.csv", terms)
+        self.recorder = Recorder(limits=terms.limits, rows=self._rows)
+
+    def take(self, samples: Sequence[Sample]) -> None:
+        """Record requests that are over."""
+        self.seen = True
+        for sample in samples:
+            self.recorder.on_sample(sample)
+        self._next_index = max(self._next_index, 1 + max(sample.index for sample in samples))
+
+    def ended(self, found: Sequence[Watch | Lost]) -> None:
+        """Keep what became of the engines."""
+        from harpoon_cli.bench.watched import watched  # as in `done`
+
+        self._watches += tuple(watched(one) for one in found if isinstance(one, Watch))
+        for number, one in enumerate(found, 1):
+            if isinstance(one, Lost):
+                how = f"was ended by signal {-one.status}" if one.status < 0 else "failed"
+                self.missing.append(f"engine process {number} of {len(found)} {how}")
+
+    def absorb(self, recording: Recording, watches: Sequence[Watched], next_index: int) -> None:
+        """Add what was recorded elsewhere."""
+        self.seen = True
+        self.recorder.absorb(from_recording(recording))
+        self._watches += tuple(watches)
+        self._next_index = max(self._next_index, next_index)
+
+    def close(self) -> None:
+        self.recorder.settle()
+        if self._rows is not None:
+            self._rows.close()
+
+    def done(self) -> StageRun:
+        """All of it, once it is over."""
+        # Not needed before: the first request is to leave soon.
+        from harpoon_cli.bench.stage import stage_result
+
+        result = stage_result(
+            self.plan, self.recorder, self._watches, self._terms.thresholds, next_index=self._next_index
+        )
+        path = None if self._rows is None else self._rows.path
+        return StageRun(self.plan, self.recorder, self._watches, result, path)
+
+
+def _rows(path: Path, terms: Terms) -> RowFile:
+    from harpoon_cli.bench.request_rows import RowFile  # most runs keep no rows
+
+    return RowFile(path, with_gaps=terms.with_gaps)
+
+
+def _of_stage(plan: Plan) -> str:
+    return f", in stage {plan.stage + 1}" if plan.stage else ""

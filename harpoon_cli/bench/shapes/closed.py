@@ -1,0 +1,35 @@
+"""A fixed number of requests at once: the next one starts when one ends.
+
+Its rate follows the server, so it hides what waiting clients would feel; for that, use an open shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from random import Random
+from typing import Annotated
+
+from harpoon_cli.bench.load import Shape
+from harpoon_cli.bench.parameters import Parameter
+from harpoon_cli.bench.quantities import Kind, whole
+
+AT_ONCE = Kind("64", whole(1, 1_000_000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(Shape):
+    """`concurrency` requests under way, for as long as the load lasts."""
+
+    concurrency: Annotated[int, Parameter(AT_ONCE, "requests at once")]
+
+    @property
+    def at_once(self) -> int:
+        return self.concurrency
+
+    def due(self, random: Random) -> Iterator[None]:
+        return repeat(None)
+
+
+LOAD = Closed

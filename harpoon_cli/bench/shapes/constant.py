@@ -1,0 +1,26 @@
+"""Requests at even distances, whatever the answers do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated
+
+from harpoon_cli.bench import arrivals
+from harpoon_cli.bench.load import Shape
+from harpoon_cli.bench.parameters import Parameter
+from harpoon_cli.bench.quantities import RATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant(Shape):
+    """One request every 1/rate seconds, the first at the start."""
+
+    rate: Annotated[float, Parameter(RATE, "requests a second")]
+
+    def due(self, random: Random) -> Iterator[float]:
+        return arrivals.due(arrivals.even(), arrivals.flat(self.rate))
+
+
+LOAD = Constant

@@ -1,0 +1,26 @@
+"""Requests as independent clients make them: exponential gaps around one rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated
+
+from harpoon_cli.bench import arrivals
+from harpoon_cli.bench.load import Shape
+from harpoon_cli.bench.parameters import Parameter
+from harpoon_cli.bench.quantities import RATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poisson(Shape):
+    """`rate` requests a second on average; how many come in a second is chance, by the seed."""
+
+    rate: Annotated[float, Parameter(RATE, "requests a second on average")]
+
+    def due(self, random: Random) -> Iterator[float]:
+        return arrivals.due(arrivals.poisson(random), arrivals.flat(self.rate))
+
+
+LOAD = Poisson

@@ -1,0 +1,55 @@
+"""One load for hours, cut into windows that show whether the server grows slower with age."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from random import Random
+from typing import Annotated
+
+from harpoon_cli.bench import arrivals
+from harpoon_cli.bench.load import Phase, Shape
+from harpoon_cli.bench.parameters import Parameter
+from harpoon_cli.bench.quantities import RATE, SECONDS
+from harpoon_cli.bench.shapes.closed import AT_ONCE
+
+MOST_WINDOWS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soak(Shape):
+    """A rate (Poisson) or a number of requests at once; every window is a phase."""
+
+    rate: Annotated[float | None, Parameter(RATE, "requests a second on average")] = None
+    concurrency: Annotated[int | None, Parameter(AT_ONCE, "requests at once, in place of a rate")] = None
+    window_s: Annotated[float, Parameter(SECONDS, "how long a window is", "window")] = 600.0
+
+    def __post_init__(self) -> None:
+        if (self.rate is None) == (self.concurrency is None):
+            raise ValueError("give either rate or concurrency")
+        if self.for_s is None:
+            raise ValueError("for must be given")
+        if self.for_s / self.window_s > MOST_WINDOWS:
+            raise ValueError(f"these are more than {MOST_WINDOWS} windows")
+
+    @property
+    def at_once(self) -> int | None:
+        return self.concurrency
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        windows = range(math.ceil((self.for_s or 0) / self.window_s))
+        return tuple(
+            Phase(f"window {number + 1}", number * self.window_s, (number + 1) * self.window_s)
+            for number in windows
+        )
+
+    def due(self, random: Random) -> Iterator[float | None]:
+        if self.rate is None:
+            return repeat(None)
+        return arrivals.due(arrivals.poisson(random), arrivals.flat(self.rate))
+
+
+LOAD = Soak

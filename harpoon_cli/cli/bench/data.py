@@ -1,0 +1,24 @@
+"""What the commands of `harpoon bench` give to programs; the values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harpoon_cli.bench.compare import Comparison
+from harpoon_cli.bench.definitions import Definition
+from harpoon_cli.bench.report import LeaseTimes, Report
+
+
+@dataclass(frozen=True, slots=True)
+class BenchData:
+    """What a load test gave; each is None where it was not asked for.
+
+    report: without its recording, which only the file of --out has. comparison: with the baseline.
+    allocation: of --allocation-cycles. definitions: of --definitions. files: what was written.
+    """
+
+    report: Report | None = None
+    comparison: Comparison | None = None
+    allocation: LeaseTimes | None = None
+    definitions: tuple[Definition, ...] | None = None
+    files: tuple[str, ...] = ()

@@ -1,0 +1,142 @@
+"""What is shown while a load test runs: lines painted over on a terminal, a line now and then elsewhere.
+
+It draws from this process, at most twice a second; the engines are in others and do not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+
+from harpoon_cli.bench.load import Shape
+from harpoon_cli.bench.plan import Plan
+from harpoon_cli.bench.recorder import Recorder
+from harpoon_cli.bench.shapes import write
+from harpoon_cli.domain import Money
+from harpoon_cli.render import words
+from harpoon_cli.render.panel import Panel
+from harpoon_cli.render.screen import Screen
+
+PAINT_S = 0.5
+LINE_S = 10.0
+OFTEN_S = 60.0
+"""How often is shown how far it is: painted over, or as a line of a log; after a minute, one a minute."""
+
+RECENT_S = 5
+"""Over how many whole seconds the present rate is."""
+
+_BARS = {True: "▁▂▃▄▅▆▇█", False: "_.-=+*#@"}
+
+_PERCENTILES_PPM = (500_000, 900_000, 990_000)
+
+
+class LiveView:
+    """Shows a recording as it grows. cost gives what was spent until now, None where nothing is known."""
+
+    def __init__(
+        self,
+        screen: Screen,
+        cost: Callable[[], Money | None],
+        *,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._screen, self._cost, self._clock = screen, cost, clock
+        self._under_way: tuple[Plan, Recorder] | None = None
+        self._began_s = clock()
+
+    def take(self, plan: Plan, recorder: Recorder) -> None:
+        """From here on show this stage."""
+        if self._under_way is None or self._under_way[0] is not plan:
+            self._under_way, self._began_s = (plan, recorder), self._clock()
+
+    @asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """From the first request to the last; a server that does not answer stops no clock."""
+        with self._screen.panel() as panel:
+            showing = asyncio.create_task(self._again_and_again(panel))
+            try:
+                yield
+            finally:
+                showing.cancel()
+                await asyncio.wait([showing])
+
+    async def _again_and_again(self, panel: Panel | None) -> None:
+        if self._screen.quiet:
+            return
+        lasted_s = 0.0
+        while True:
+            pause_s = PAINT_S if panel else LINE_S if lasted_s < OFTEN_S else OFTEN_S
+            await asyncio.sleep(pause_s)
+            lasted_s += pause_s
+            if self._under_way is not None:
+                self.show(panel, *self._under_way)
+
+    def show(self, panel: Panel | None, plan: Plan, recorder: Recorder) -> None:
+        """How far a stage is: in a panel, or, where there is none, in one line."""
+        lasted_s = self._clock() - self._began_s
+        if panel is None:
+            self._screen.line(self.summary(plan, recorder, lasted_s))
+            return
+        terminal = self._screen.terminal
+        lines = self.lines(plan, recorder, lasted_s)[: terminal.height - 1]
+        panel.paint([terminal.err.safe(line)[: terminal.width - 1] for line in lines])
+
+    def summary(self, plan: Plan, recorder: Recorder, lasted_s: float) -> str:
+        """All of it in one line."""
+        cost = self._cost()
+        told = [f"bench: {_progress(plan, recorder, lasted_s)}", *_counts(recorder)]
+        return ", ".join([*told, *([f"{words.money(cost)} so far"] if cost else [])])
+
+    def lines(self, plan: Plan, recorder: Recorder, lasted_s: float) -> Sequence[str]:
+        """What a terminal shows."""
+        return [
+            _progress(plan, recorder, lasted_s),
+            *(f"  {name:<9}  {value}" for name, value in self._facts(recorder)),
+        ]
+
+    def _facts(self, recorder: Recorder) -> Iterator[tuple[str, str]]:
+        yield "requests", ", ".join(_counts(recorder))
+        tokens = recorder.total("output_tokens")
+        yield "tokens", f"{_rate(recorder, 'output_tokens'):,.0f}/s, {tokens:,} so far"
+        for name, title in (("ttft", "TTFT"), ("itl", "ITL"), ("e2e", "E2E")):
+            ranks = recorder.histogram(name).ranks()
+            if ranks.finite:
+                told = [(f"p{ppm / 10_000:g}", ranks.percentile(ppm) or 0.0) for ppm in _PERCENTILES_PPM]
+                yield title, "  ".join(f"{word} {words.duration(value / 1e9)}" for word, value in told)
+        if (cost := self._cost()) is not None:
+            yield "cost", f"{words.money(cost)} so far"
+        yield "answers/s", self._sparkline(recorder.seconds.columns["completed"])
+
+    def _sparkline(self, counts: Sequence[int]) -> str:
+        bars = _BARS[self._screen.terminal.err.unicode]
+        width = max(self._screen.terminal.width - 15, 1)
+        shown = list(counts[:-1][-width:])  # the last second is not over
+        most = max(shown, default=0)
+        return "".join(bars[(len(bars) - 1) * count // most] if most else bars[0] for count in shown)
+
+
+def _counts(recorder: Recorder) -> Sequence[str]:
+    return (
+        f"{words.number(_rate(recorder, 'completed'))}/s",
+        f"{recorder.total('completed'):,} answered",
+        f"{recorder.total('failed'):,} failed",
+    )
+
+
+def _progress(plan: Plan, recorder: Recorder, lasted_s: float) -> str:
+    load, over = plan.load, recorder.total("completed") + recorder.total("failed")
+    stage = f"stage {plan.stage + 1}, " if plan.stage else ""
+    far = words.span(lasted_s)
+    if isinstance(load, Shape) and load.ends_s is not None:
+        far = f"{far} of {words.span(load.ends_s)}"
+    elif isinstance(load, Shape) and load.requests is not None:
+        far = f"{over:,} of {load.requests:,} requests, {far}"
+    return f"{stage}{write(load)}, {far}"
+
+
+def _rate(recorder: Recorder, column: str) -> float:
+    """So many a second over the last whole seconds."""
+    whole = recorder.seconds.columns[column][:-1][-RECENT_S:]
+    return sum(whole) / len(whole) if whole else float(recorder.total(column))

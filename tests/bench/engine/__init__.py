@@ -1,0 +1,1 @@
+"""Tests of the load engine, on real sockets."""

@@ -26,4 +26,4 @@ def _sentence(value: float) -> str:
     return f"{2**value - 1:.0f} mathematical terms or operators"
 
 
-SIGNAL = Signal(name="mathematics", weight=0.0, measure=_measure, sentence=_sentence)
+SIGNAL = Signal(name="mathematics", weight=0.2, measure=_measure, sentence=_sentence)

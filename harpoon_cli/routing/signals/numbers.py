@@ -19,4 +19,4 @@ def _sentence(value: float) -> str:
     return f"{2**value - 1:.0f} numbers"
 
 
-SIGNAL = Signal(name="numbers", weight=0.0, measure=_measure, sentence=_sentence)
+SIGNAL = Signal(name="numbers", weight=0.1, measure=_measure, sentence=_sentence)

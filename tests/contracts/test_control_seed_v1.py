@@ -262,7 +262,8 @@ def test_the_answer_about_another_lease_is_none(ask: Ask) -> None:
     ("status", "body", "kind"),
     [
         (404, b'{"error": "no such allocation", "code": "not_found"}', NoSuchLease),
-        (410, b"", NoSuchLease),
+        (410, b"", DoubtfulAbsence),
+        (410, b'{"error": "ended"}', NoSuchLease),
         (404, b"<html>404 Not Found</html>", DoubtfulAbsence),
         (404, b"", DoubtfulAbsence),
         (404, b"[]", DoubtfulAbsence),

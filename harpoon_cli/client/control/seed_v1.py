@@ -274,10 +274,10 @@ def _no_such_lease(refusal: Refused, lease_id: LeaseId) -> Refused:
         return NotOffered("this platform does not offer this for a single lease", status=refusal.status)
     if refusal.status not in (404, 410):
         return refusal
-    if not refusal.worded and refusal.status == 404:
+    if not refusal.worded:
         return DoubtfulAbsence(
-            f"a 404 came for lease {lease_id}, but not in the platform's words: what answers there may be "
-            "something else",
+            f"a {refusal.status} came for lease {lease_id}, but not in the platform's words: "
+            "what answers there may be something else",
             hint="harpoon doctor; check platform.base_url",
             status=refusal.status,
         )

@@ -1,0 +1,423 @@
+"""Prints the table that compares `harpoon bench` with its peers, against a server that knows the truth.
+
+    pip install aiperf aiohttp httpx        (into any environment; PYTHON is its interpreter)
+    python benchmarks/peers.py [--peers PYTHON] [--streams 16,64,256,512] [--only NAME,NAME] [--quick]
+
+Run it with the python of an environment that harpoon is installed in. The server has one core, each tool
+another. TTFT and ITL are what a tool reports beside what the server wrote down of the same requests. A tool
+that is not installed is left out, one that fails says so in its row. "starved" is the share of the time in
+which the server wanted its core and had none: figures of a busy machine compare no tools. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from time import monotonic_ns, sleep
+
+SERVER = Path(__file__).with_name("bench_truth_server.py")
+SERVER_CORE, CLIENT_CORE = 0, 1
+LONGEST_S = 240
+MS = 1e6
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a tool is to do: requests in all, with so many at once, or, in place of that, so many a second."""
+
+    name: str
+    requests: int
+    tokens: int
+    streams: int = 64
+    rate: float | None = None
+    streamed: bool = True
+    server: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A load tester: its command line for a case, and the figures in what it wrote (in s, 1/s)."""
+
+    name: str
+    line: Callable[[Case, str, Path], list[str]]
+    read: Callable[[Path], Figures]
+    slow: bool = False
+    environ: dict[str, str] = field(default_factory=dict)
+
+
+# The server and what it knows.
+
+
+@dataclass
+class Truth:
+    """What the server wrote down: starved share, first request, percentiles, and how many were asked."""
+
+    starved: float = 0.0
+    first_ns: int = 0
+    figures: Figures = field(default_factory=dict)
+
+
+@contextmanager
+def served(case: Case, folder: Path) -> Iterator[tuple[str, Truth]]:
+    """The server on its core for one case; what it knows is there once the block has ended."""
+    path, found = folder / "truth.jsonl", Truth()
+    line = [sys.executable, str(SERVER), "--core", str(SERVER_CORE), "--truth", str(path), *case.server]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip(), found
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(LONGEST_S)
+        if path.exists():
+            read_truth(path, found)
+
+
+def read_truth(path: Path, found: Truth) -> None:
+    head, *rows = (json.loads(line) for line in path.read_text().splitlines())
+    found.starved = float(head if isinstance(head, int | float) else next(iter(head.values())))
+    found.first_ns = min((row[1] for row in rows), default=0)
+    times = [row[1:] for row in rows if len(row) > 2]
+    if times:
+        first = [row[1] - row[0] for row in times]
+        gaps = [after - before for row in times for before, after in pairwise(row[1:])]
+        found.figures = {"ttft_p99": percentile(first, 99) / 1e9, "itl_p99": percentile(gaps, 99) / 1e9}
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * int(percent * 10) // 1000) - 1)] if ordered else float("nan")
+
+
+# The tools.
+
+
+def harpoon_line(case: Case, url: str, out: Path) -> list[str]:
+    load = ["--rate", f"{case.rate:g}"] if case.rate else ["--concurrency", str(case.streams)]
+    words = [str(Path(sys.executable).with_name("harpoon")), "bench", "--endpoint", url, "-m", "truth", *load]
+    stream = [] if case.streamed else ["--no-stream"]
+    sizes = ["--requests", str(case.requests), "--input-tokens", "16", "--output-tokens", str(case.tokens)]
+    return [*words, *sizes, *stream, "--warmup", "none", "-q", "--save-result", str(out / "result.json")]
+
+
+def read_vllm(out: Path) -> Figures:
+    """A result file in vLLM's names."""
+    found = json.loads((out / "result.json").read_text())
+    return {
+        "requests_per_s": found["request_throughput"],
+        "tokens_per_s": found["output_throughput"],
+        "ttft_p99": found["p99_ttft_ms"] / 1000,
+        "itl_p99": found["p99_itl_ms"] / 1000,
+    }
+
+
+def aiperf_line(python: str) -> Callable[[Case, str, Path], list[str]]:
+    def line(case: Case, url: str, out: Path) -> list[str]:
+        subprocess.run([python, "-c", TOKENIZER, str(out / "tokenizer")], check=True)
+        words = [str(Path(python).with_name("aiperf")), "profile", "-m", "truth"]
+        words += ["--tokenizer", str(out / "tokenizer")]
+        words += ["--url", url.removesuffix("/v1"), "--endpoint-type", "chat", "--ui", "none"]
+        load = ["--request-rate", f"{case.rate:g}"] if case.rate else ["--concurrency", str(case.streams)]
+        sizes = ["--request-count", str(case.requests), "--isl", "16", "--osl", str(case.tokens)]
+        stream = ["--streaming"] if case.streamed else []
+        return [*words, *load, *sizes, *stream, "--use-server-token-count", "--artifact-dir", str(out)]
+
+    return line
+
+
+TOKENIZER = """
+import json, pathlib, sys
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+made = Tokenizer(models.BPE({letter: place for place, letter in enumerate([*letters, "<end>"])}, []))
+made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir()
+made.save(str(folder / "tokenizer.json"))
+about = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<end>", "bos_token": "<end>"}
+(folder / "tokenizer_config.json").write_text(json.dumps(about))
+"""
+"""Makes a tokenizer of single bytes: a peer that cannot do without one must not have to fetch one."""
+
+
+def read_aiperf(out: Path) -> Figures:
+    found = json.loads(next(out.rglob("profile_export_aiperf.json")).read_text())
+
+    def of(name: str, statistic: str, unit: float) -> float:
+        return float((found.get(name) or {}).get(statistic) or "nan") * unit
+
+    return {
+        "requests_per_s": of("request_throughput", "avg", 1),
+        "tokens_per_s": of("output_token_throughput", "avg", 1),
+        "ttft_p99": of("time_to_first_token", "p99", 1e-3),
+        "itl_p99": of("inter_chunk_latency", "p99", 1e-3),
+    }
+
+
+def probe_line(python: str, client: str) -> Callable[[Case, str, Path], list[str]]:
+    def line(case: Case, url: str, out: Path) -> list[str]:
+        words = {**case.__dict__, "url": url, "client": client, "out": str(out / "result.json"), "server": []}
+        return [python, str(Path(__file__)), "--probe", json.dumps(words)]
+
+    return line
+
+
+def tools(python: str) -> list[Tool]:
+    """Those that are installed."""
+    there = [Tool("harpoon", harpoon_line, read_vllm)]
+    for client in ("aiohttp", "httpx"):
+        found = subprocess.run([python, "-c", f"import {client}"], capture_output=True)
+        if found.returncode == 0:
+            slow = client == "httpx"
+            there.append(Tool(f"{client} probe", probe_line(python, client), read_vllm, slow))
+    if Path(python).with_name("aiperf").exists():
+        there.append(Tool("AIPerf", aiperf_line(python), read_aiperf, slow=True))
+    return there
+
+
+# A run of one tool.
+
+
+def measured(tool: Tool, case: Case) -> tuple[Figures, Truth]:
+    """The tool's figures, its own start and peak memory among them, and the truth."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with served(case, folder) as (url, truth):
+            began_ns = monotonic_ns()
+            peak_mb = peak_of(tool.line(case, url, folder), folder)
+        try:
+            figures = tool.read(folder)
+        except (OSError, ValueError, KeyError, StopIteration) as error:
+            last = (folder / "said.txt").read_text(errors="replace").splitlines()[-8:]
+            raise RuntimeError(f"{type(error).__name__}: {' / '.join(last)[-600:]}") from error
+    figures["peak_mb"] = peak_mb
+    figures["start_s"] = (truth.first_ns - began_ns) / 1e9 if truth.first_ns else float("nan")
+    return figures, truth
+
+
+def peak_of(line: list[str], folder: Path) -> float:
+    """Run a command line on the clients' core; the most memory that it and its children had, in MB."""
+    with (folder / "said.txt").open("wb") as said:
+        process = subprocess.Popen(
+            line,
+            stdout=said,
+            stderr=said,
+            cwd=folder,
+            env={**os.environ, "HOME": str(folder)},
+            preexec_fn=lambda: os.sched_setaffinity(0, {CLIENT_CORE}),
+        )
+        peak, ends_ns = 0.0, monotonic_ns() + LONGEST_S * 10**9
+        while process.poll() is None:
+            peak = max(peak, sum(map(shared_mb, family(process.pid))))
+            if monotonic_ns() > ends_ns:
+                process.kill()
+            sleep(0.2)
+    return peak
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and all below it."""
+    yield pid
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            below = file.read_text().split()
+        except OSError:
+            continue
+        for child in below:
+            yield from family(int(child))
+
+
+def shared_mb(pid: int) -> float:
+    """A process's memory, what it shares counted by its part."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+# The probes: what a careful person writes in an afternoon.
+
+
+async def probe(given: dict[str, object]) -> Figures:
+    """Send a case's requests with aiohttp or httpx; gives the figures under vLLM's names."""
+    ask = aiohttp_ask if given["client"] == "aiohttp" else httpx_ask
+    numbers, tasks = iter(range(int(str(given["requests"])))), list[asyncio.Task[None]]()
+    samples: list[list[int]] = []
+    async with ask(str(given["url"]), bool(given["streamed"]), int(str(given["tokens"]))) as one:
+        began_ns = monotonic_ns()
+
+        async def place() -> None:
+            for number in numbers:
+                samples.append(await one(number))
+
+        async def dated(number: int, due_ns: float) -> None:
+            await asyncio.sleep(max(0.0, (due_ns - monotonic_ns()) / 1e9))
+            samples.append(await one(number))
+
+        if (rate := given["rate"]) is not None:
+            gap_ns = 1e9 / float(str(rate))
+            tasks += [asyncio.create_task(dated(at, began_ns + at * gap_ns)) for at in numbers]
+        else:
+            tasks += [asyncio.create_task(place()) for _ in range(int(str(given["streams"])))]
+        await asyncio.gather(*tasks)
+        lasted_s = (monotonic_ns() - began_ns) / 1e9
+    first = [(times[1] - times[0]) / MS for times in samples if len(times) > 1]
+    gaps = [(after - before) / MS for times in samples for before, after in pairwise(times[1:])]
+    return {
+        "request_throughput": len(samples) / lasted_s,
+        "output_throughput": len(samples) * int(str(given["tokens"])) / lasted_s,
+        "p99_ttft_ms": percentile(first, 99),
+        "p99_itl_ms": percentile(gaps, 99),
+    }
+
+
+def body_of(number: int, tokens: int, *, streamed: bool) -> dict[str, object]:
+    messages = [{"role": "user", "content": f"{number} is the number of this request"}]
+    return {"model": "truth", "messages": messages, "max_tokens": tokens, "stream": streamed}
+
+
+def aiohttp_ask(url: str, streamed: bool, tokens: int):  # type: ignore[no-untyped-def]  # runs without mypy's stubs
+    import aiohttp  # type: ignore[import-not-found,unused-ignore]  # a peer's environment has it
+
+    @asynccontextmanager
+    async def opened():  # type: ignore[no-untyped-def]  # as above
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def one(number: int) -> list[int]:
+                times = [monotonic_ns()]
+                body = body_of(number, tokens, streamed=streamed)
+                async with session.post(f"{url}/chat/completions", json=body) as answer:
+                    async for line in answer.content:
+                        note(line, times)
+                return times
+
+            yield one
+
+    return opened()
+
+
+def httpx_ask(url: str, streamed: bool, tokens: int):  # type: ignore[no-untyped-def]  # as above
+    import httpx
+
+    @asynccontextmanager
+    async def opened():  # type: ignore[no-untyped-def]  # as above
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(limits=limits, timeout=None) as client:
+
+            async def one(number: int) -> list[int]:
+                times = [monotonic_ns()]
+                body = body_of(number, tokens, streamed=streamed)
+                async with client.stream("POST", f"{url}/chat/completions", json=body) as answer:
+                    async for line in answer.aiter_lines():
+                        note(line.encode(), times)
+                return times
+
+            yield one
+
+    return opened()
+
+
+def note(line: bytes, times: list[int]) -> None:
+    """Stamp a line of a stream that has content."""
+    at_ns = monotonic_ns()
+    if line.startswith(b"data: {"):
+        choices = json.loads(line[6:]).get("choices") or [{}]
+        if choices[0].get("delta", {}).get("content"):
+            times.append(at_ns)
+
+
+# The table.
+
+
+def cases(streams: Sequence[int], *, quick: bool) -> list[Case]:
+    """What is measured, in the table's order."""
+    part = 10 if quick else 1
+    at_once = ("--itl-ms", "0", "--ttft-ms", "0")
+    return [
+        Case("requests/s", 40_000 // part, 1, streamed=False, server=at_once),
+        Case("token events/s", 6_400 // part, 128, server=(*at_once, "--events-per-write", "16")),
+        *(Case(f"{count} streams", count * 20 // min(part, 5), 64, count) for count in streams),
+        Case("open loop at 400/s", 8_000 // part, 8, rate=400.0),
+    ]
+
+
+def row(tool: Tool, every: Sequence[Case]) -> Iterator[str]:
+    """A tool's cells."""
+    start_s, peak_mb = float("nan"), 0.0
+    cells = []
+    for case in every:
+        fewer = (
+            max(case.requests // 20, case.streams)
+            if tool.slow and not case.name[:1].isdigit()
+            else case.requests
+        )
+        try:
+            found, truth = measured(tool, Case(**{**case.__dict__, "requests": fewer}))
+        except RuntimeError as error:
+            cells.append("failed")
+            print(f"{tool.name}, {case.name}: {error}", file=sys.stderr)
+            continue
+        start_s = found["start_s"] if start_s != start_s else start_s
+        peak_mb = max(peak_mb, found["peak_mb"])
+        cells.append(cell(case, found, truth))
+        print(f"{tool.name}, {case.name}: {cells[-1]}; starved {truth.starved:.0%}", file=sys.stderr)
+    yield tool.name
+    yield from cells
+    yield f"{start_s:.2f} s"
+    yield f"{peak_mb:.0f} MB"
+
+
+def cell(case: Case, found: Figures, truth: Truth) -> str:
+    if case.rate:
+        return f"{found['requests_per_s']:.0f}/s"
+    if case.name.endswith("streams"):
+        over = [100 * (found[name] / truth.figures[name] - 1) for name in ("ttft_p99", "itl_p99")]
+        return f"{over[0]:+.0f} % / {over[1]:+.0f} %"
+    return f"{found['tokens_per_s' if case.streamed else 'requests_per_s']:,.0f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="compare harpoon bench with its peers")
+    parser.add_argument("--peers", default=sys.executable, help="the python of an environment with the peers")
+    parser.add_argument("--streams", default="16,64,256,512")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the requests")
+    parser.add_argument("--probe", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if options.probe:
+        given = json.loads(options.probe)
+        Path(given["out"]).write_text(json.dumps(asyncio.run(probe(given))))
+        return
+    every = cases([int(count) for count in options.streams.split(",")], quick=options.quick)
+    wanted = [name for name in options.only.split(",") if name]
+    head = [
+        f"{case.name}: TTFT p99 / ITL p99 over the truth" if case.name.endswith("streams") else case.name
+        for case in every
+    ]
+    print(f"| tool | {' | '.join(head)} | first request after | peak memory |")
+    print(f"|---|{'---:|' * (len(every) + 2)}")
+    for tool in tools(options.peers):
+        if not wanted or tool.name in wanted:
+            print(f"| {' | '.join(row(tool, every))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -45,13 +45,13 @@ _harpoon() {
             continue
         fi
         case "$path/$word" in
-        "/allocate" | "/bench" | "bench/compare" | "bench/merge" | "/completion" | "completion/install" | "completion/show" | "/config" | "config/show" | "config/path" | "config/validate" | "config/init" | "config/set" | "/doctor" | "/help" | "/infer" | "/leases" | "/models" | "/pools" | "/release" | "/route-explain" | "/sandbox" | "sandbox/pull" | "sandbox/serve" | "sandbox/status" | "sandbox/stop" | "sandbox/reset")
+        "/allocate" | "/bench" | "bench/compare" | "bench/merge" | "/completion" | "completion/install" | "completion/show" | "/config" | "config/show" | "config/path" | "config/validate" | "config/init" | "config/set" | "/doctor" | "/help" | "/infer" | "/leases" | "/models" | "/pools" | "/release" | "/route" | "route/calibrate" | "route/record" | "/route-explain" | "/sandbox" | "sandbox/pull" | "sandbox/serve" | "sandbox/status" | "sandbox/stop" | "sandbox/reset")
             path="${path:+$path }$word"
             continue
             ;;
         esac
         case "$word" in
-        --allocation-cycles | --baseline | --body | --burstiness | --concurrency | --config | --dialect | --duration | --endpoint | --file | --fits | --host | --input-tokens | --interval | --key-env | --label | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --report | --request-timeout | --requests | --run | --save-result | --seed | --shard | --shell | --since | --slo | --start-at | --system | --temperature | --tflops | --timeout | --tokenizer | --ttl | --vram | --warmup | --work | --workers | -f | -m | -o) option=$word ;;
+        --allocation-cycles | --baseline | --body | --burstiness | --concurrency | --config | --dialect | --duration | --endpoint | --expected | --file | --fits | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --report | --request-timeout | --requests | --run | --save-result | --seed | --shard | --shell | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --to | --tokenizer | --ttl | --vram | --warmup | --work | --workers | -f | -m | -o) option=$word ;;
         -*) ;;
         *) place+=1 ;;
         esac
@@ -64,13 +64,13 @@ _harpoon() {
     fi
     if [[ -n $option ]]; then
         case "$option" in
-        --allocation-cycles | --body | --burstiness | --concurrency | --dialect | --duration | --endpoint | --host | --input-tokens | --interval | --key-env | --label | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --output-tokens | --port | --price-per-hour | --processes | --profile | --rate | --request-timeout | --requests | --run | --seed | --shard | --since | --slo | --start-at | --system | --temperature | --tflops | --timeout | --ttl | --vram | --warmup | --work | --workers) : ;;
+        --allocation-cycles | --body | --burstiness | --concurrency | --dialect | --duration | --endpoint | --expected | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --output-tokens | --port | --price-per-hour | --processes | --profile | --rate | --request-timeout | --requests | --run | --seed | --shard | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --ttl | --vram | --warmup | --work | --workers) : ;;
         --lease) _harpoon_live leases ;;
         --fits | --model | -m) _harpoon_live models ;;
         --pool) _harpoon_live pools ;;
         --output | -o) _harpoon_offer auto ids json table tsv ;;
         --shell) _harpoon_offer bash fish zsh ;;
-        --baseline | --config | --file | --model-file | --out | --prompts | --report | --save-result | --tokenizer | -f) _harpoon_paths ;;
+        --baseline | --config | --file | --model-file | --out | --prompts | --report | --save-result | --to | --tokenizer | -f) _harpoon_paths ;;
         esac
         return
     fi
@@ -97,6 +97,9 @@ _harpoon() {
         "models") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "pools") _harpoon_offer --fits --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "release") _harpoon_offer --all --run --overdue --theirs --confirmed-gone --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "route") _harpoon_offer --help ;;
+        "route calibrate") _harpoon_offer --dry-run --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "route record") _harpoon_offer --file -f --small --large --small-answer --large-answer --expected --group --to --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "sandbox") _harpoon_offer --help ;;
         "sandbox pull") _harpoon_offer --model-file --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
@@ -108,7 +111,7 @@ _harpoon() {
         return
     fi
     case "$path/$place" in
-        "/0") _harpoon_offer allocate bench completion config doctor help infer leases models pools release route-explain sandbox ;;
+        "/0") _harpoon_offer allocate bench completion config doctor help infer leases models pools release route route-explain sandbox ;;
         "bench/0") _harpoon_offer compare merge ;;
         "bench compare/0") _harpoon_paths ;;
         "bench compare/1") _harpoon_paths ;;
@@ -121,6 +124,9 @@ _harpoon() {
         "help/0") _harpoon_offer commands exit-codes ;;
         "infer/0") : ;;
         "release/"*) _harpoon_live leases ;;
+        "route/0") _harpoon_offer calibrate record ;;
+        "route calibrate/0") _harpoon_paths ;;
+        "route record/0") : ;;
         "route-explain/0") : ;;
         "sandbox/0") _harpoon_offer pull serve status stop reset ;;
     esac

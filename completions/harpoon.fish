@@ -9,7 +9,7 @@ end
 # Is this the command that is being typed?
 function __harpoon_at
     set -l words (__harpoon_before)
-    if contains -- "$words[1]" bench completion config sandbox
+    if contains -- "$words[1]" bench completion config route sandbox
         test "$words[1..2]" = "$argv"
     else
         test "$words[1]" = "$argv"
@@ -41,6 +41,7 @@ complete -c harpoon -n '__harpoon_at' -a leases -d 'Show the leases that are hel
 complete -c harpoon -n '__harpoon_at' -a models -d 'Show the catalogue of models and the pools they fit.'
 complete -c harpoon -n '__harpoon_at' -a pools -d 'Show the pools: what they have, what is free, what it costs.'
 complete -c harpoon -n '__harpoon_at' -a release -d 'Give leases back.'
+complete -c harpoon -n '__harpoon_at' -a route -d 'Learn routing from what your own models made of your prompts.'
 complete -c harpoon -n '__harpoon_at' -a route-explain -d 'Say which model a prompt goes to, and why.'
 complete -c harpoon -n '__harpoon_at' -a sandbox -d 'Look after the embedded platform: serve it, give it a real model, see and reset it.'
 complete -c harpoon -n '__harpoon_at' -l version -s V -d 'Print the version.'
@@ -313,6 +314,37 @@ complete -c harpoon -n '__harpoon_at release' -l config -d 'Use this configurati
 complete -c harpoon -n '__harpoon_at release' -l profile -d 'Apply this profile of the configuration.' -r
 complete -c harpoon -n '__harpoon_at release' -l live -d 'Never use the sandbox: without an endpoint, fail.'
 complete -c harpoon -n '__harpoon_at release' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at route' -a calibrate -d 'Fit the routing weights on outcomes of your own models; they are used if they prove better.'
+complete -c harpoon -n '__harpoon_at route' -a record -d 'Add to the outcomes that route calibrate fits on; nothing is sent anywhere.'
+complete -c harpoon -n '__harpoon_at route' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at route calibrate; and __harpoon_words 2' -F
+complete -c harpoon -n '__harpoon_at route calibrate' -l dry-run -d 'Fit and judge; change nothing.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at route calibrate' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at route calibrate' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at route calibrate' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at route calibrate' -l help -d 'Show this message and exit.'
+complete -c harpoon -n '__harpoon_at route record' -l file -s f -d 'Read the prompt from a file.' -r -F
+complete -c harpoon -n '__harpoon_at route record' -l small -d 'The small model\'s answer: up or down.' -r
+complete -c harpoon -n '__harpoon_at route record' -l large -d 'The large model\'s answer: up or down.' -r
+complete -c harpoon -n '__harpoon_at route record' -l small-answer -d 'What the small model answered.' -r
+complete -c harpoon -n '__harpoon_at route record' -l large-answer -d 'What the large model answered.' -r
+complete -c harpoon -n '__harpoon_at route record' -l expected -d 'The right answer, if there is one.' -r
+complete -c harpoon -n '__harpoon_at route record' -l group -d 'The same for prompts about the same question.' -r
+complete -c harpoon -n '__harpoon_at route record' -l to -d 'Another file to add the row to.' -r -F
+complete -c harpoon -n '__harpoon_at route record' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
+complete -c harpoon -n '__harpoon_at route record' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
+complete -c harpoon -n '__harpoon_at route record' -l verbose -s v -d 'Say what is done; -vv says every call.'
+complete -c harpoon -n '__harpoon_at route record' -l no-color -d 'No colours.'
+complete -c harpoon -n '__harpoon_at route record' -l accessible -d 'Plain lines: no spinner, nothing repainted.'
+complete -c harpoon -n '__harpoon_at route record' -l config -d 'Use this configuration file or directory.' -r -F
+complete -c harpoon -n '__harpoon_at route record' -l profile -d 'Apply this profile of the configuration.' -r
+complete -c harpoon -n '__harpoon_at route record' -l live -d 'Never use the sandbox: without an endpoint, fail.'
+complete -c harpoon -n '__harpoon_at route record' -l help -d 'Show this message and exit.'
 complete -c harpoon -n '__harpoon_at route-explain' -l file -s f -d 'Read the prompt from a file.' -r -F
 complete -c harpoon -n '__harpoon_at route-explain' -l model -s m -d 'A model of the catalogue.' -r -f -a '(__harpoon_live models)'
 complete -c harpoon -n '__harpoon_at route-explain' -l pool -d 'Lease from this pool; else the cheapest that fits.' -r -f -a '(__harpoon_live pools)'

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 from harpoon_cli.cli.tree import tree
 from tests.cli.conftest import harpoon, live, platform
 from tests.cli.rig import Operator
+from tests.cli.test_route import outcomes
 
 __all__ = ["harpoon", "live", "platform"]
 
@@ -42,6 +43,8 @@ DONE = [
     "pools",
     "pools --fits gemma-270m",
     "release --all",
+    "route calibrate mine.jsonl",
+    "route record Hello --small up --large up",
     "route-explain Hello",
     "sandbox reset --force",
     "sandbox status",
@@ -66,6 +69,8 @@ FAILED = {
     "pools --fits bogus": 5,
     "release": 2,
     "release gone": 5,
+    "route calibrate": 2,
+    "route record Hello": 2,
     "route-explain Hello -m bogus": 5,
     "sandbox pull --model-file missing": 3,
 }
@@ -97,6 +102,7 @@ def test_every_command_but_those_that_fetch_wait_or_read_results_has_a_line_here
 @pytest.mark.parametrize("line", DONE)
 def test_an_outcome_is_what_its_schema_says(harpoon: Operator, line: str) -> None:
     harpoon("allocate", "-m", "gemma-270m")
+    outcomes(harpoon.cwd / "mine.jsonl")
     ran = harpoon(*line.split(), "-o", "json")
     assert ran.status == 0
     assert_valid(ran.out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harpoon_cli.cli.connect import routing_base
+from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Pool, PoolId, Prompt
 from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Tone
@@ -36,7 +37,7 @@ def decide_for(
     small, large = catalogue.find(routing.small).name, catalogue.find(routing.large).name
     policy = Policy(allow=(small, large), pin=pin, max_tokens=max_tokens, base=routing_base(session.settings))
     candidates = [Candidate(model, pools) for model in catalogue.models.values()]
-    return decide(prompt, candidates, policy)
+    return decide(prompt, candidates, policy, installed())
 
 
 def tell_choice(session: Session, decision: Decision, *, in_full: bool) -> None:
@@ -52,6 +53,7 @@ def tell_choice(session: Session, decision: Decision, *, in_full: bool) -> None:
         session.screen.note(
             f"{score.total:+.3f} score, against a threshold of {decision.threshold.total:+.3f}"
         )
+        session.screen.note(decision.score.familiarity.sentence)
         session.screen.note(decision.quality.note)
 
 
@@ -67,10 +69,18 @@ def _choice(decision: Decision) -> Facts:
         ("score", f"{decision.score.total:+.3f} log-odds that a larger model is needed"),
         ("threshold", f"{decision.threshold.total:+.3f}"),
         ("margin", f"{decision.margin:+.3f}"),
+        ("familiarity", decision.score.familiarity.sentence),
+        ("small is right", _probability(decision)),
         ("prompt", f"about {decision.prompt_tokens} tokens, estimated"),
         ("weights", f"{decision.quality.weights}: {decision.quality.note}"),
     ]
     return Facts(facts)
+
+
+def _probability(decision: Decision) -> str:
+    if decision.small_is_right is None:
+        return "not known: nothing fitted was used"
+    return f"with probability {decision.small_is_right:.0%}, for the models the weights were fitted on"
 
 
 def _contributions(decision: Decision) -> Table:
@@ -81,6 +91,7 @@ def _contributions(decision: Decision) -> Table:
     rows += [
         [part.signal, f"{part.amount:+.3f}", _bar(part.amount, largest), part.sentence]
         for part in sorted(decision.score.contributions, key=lambda part: -abs(part.amount))
+        if part.amount
     ]
     columns = [
         Column("signal", "signal"),

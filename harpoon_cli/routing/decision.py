@@ -17,11 +17,13 @@ class Candidate:
     """A model and what is known now about where it could run.
 
     pools are those it may be placed in, whatever they have free; None where the platform does not list its
-    pools, and then nothing about them is checked.
+    pools, and then nothing about them is checked. latency_s is how long an answer is predicted to take, None
+    where that is not known.
     """
 
     model: Model
     pools: tuple[Pool, ...] | None = None
+    latency_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,14 @@ class Policy:
     for every candidate. pin: the one model asked for by name, whatever the score. max_tokens: the longest
     answer asked for, None where that is left to the server. base: finite log-odds that the score must reach
     for a larger model. step: what each further size adds to that, where there are more than two; at least 0.
+
+    share (0 to 1) replaces base: of prompts like those that the weights were fitted on, so many are to go to
+    a larger model. quality (0 to 1) replaces both: as few as win that share of its gain.
+
+    The rest adds to the threshold, None or 0 for nothing. usd_per_log_odds: what one log-odds is worth,
+    against the difference in expected cost; s_per_log_odds: the same for the difference in predicted latency.
+    session_model: the model that answered last in this session, kept unless the score is `stickiness` further
+    on. budget_used: which share (0 to 1) of the budget is spent; all of it adds `pressure`.
     """
 
     allow: tuple[str, ...] = ()
@@ -39,6 +49,14 @@ class Policy:
     max_tokens: int | None = None
     base: float = 0.0
     step: float = 1.0
+    share: float | None = None
+    quality: float | None = None
+    usd_per_log_odds: float | None = None
+    s_per_log_odds: float | None = None
+    session_model: str | None = None
+    stickiness: float = 0.5
+    budget_used: float = 0.0
+    pressure: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +71,33 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Familiarity:
+    """How much of a prompt the fitted weights know; below a limit, or without weights, they are not used.
+
+    known is the share of the prompt's words of substance that occurred in training, least the limit; None
+    where nothing was fitted on prompts of this kind.
+    """
+
+    familiar: bool
+    known: float | None
+    least: float | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """Log-odds that a larger model is needed: the intercept and all contributions.
 
-    whole says whether all of the prompt was read, or only its two ends.
+    whole says whether all of the prompt was read, or only its two ends. kind is the form of the prompt, which
+    decides the weights.
     """
 
     total: float
     intercept: float
     contributions: tuple[Contribution, ...]
     whole: bool
+    kind: str
+    familiarity: Familiarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +169,18 @@ class CandidateResult:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What the weights are and what is known about how good they are."""
+    """What the weights are and what is known about how good they are.
+
+    figures are of prompts left out of the fit. licence is that of the data, training_sha256 names the very
+    rows; both are empty where nothing was fitted.
+    """
 
     weights: str
     note: str
     source: str
     figures: tuple[tuple[str, float], ...]
+    licence: str = ""
+    training_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +189,9 @@ class Decision:
 
     model: the one to use. wanted: the one the score alone asks for. They differ where `model` was pinned or
     `wanted` was removed by a gate; `reason` says which. threshold is that of the step that decided.
-    prompt_tokens is an estimate. candidates are ordered from small to large.
+    small_is_right is the probability of that, by outcomes of the two models that the weights were fitted on;
+    None where nothing fitted was used. prompt_tokens is an estimate. candidates are ordered from small to
+    large. quality is that of the weights which were used for this prompt.
     """
 
     model: str
@@ -158,6 +201,7 @@ class Decision:
     margin: float
     score: Score
     threshold: Threshold
+    small_is_right: float | None
     prompt_tokens: int
     candidates: tuple[CandidateResult, ...]
     quality: Quality

@@ -23,14 +23,19 @@ from harpoon_cli.routing.names import nearest
 from harpoon_cli.routing.placement import cheapest
 from harpoon_cli.routing.reading import estimate_tokens, read
 from harpoon_cli.routing.score import score
-from harpoon_cli.routing.threshold import threshold
-from harpoon_cli.routing.weights import QUALITY
+from harpoon_cli.routing.threshold import Terms, threshold
+from harpoon_cli.routing.weights import QUALITY, Weights
+from harpoon_cli.routing.weights_file import shipped
 
 _POOL_GATES = frozenset({"pools", "vram", "tflops", "capacity"})
 
 
-def decide(prompt: Prompt, candidates: Sequence[Candidate], policy: Policy) -> Decision:
+def decide(
+    prompt: Prompt, candidates: Sequence[Candidate], policy: Policy, weights: Weights | None = None
+) -> Decision:
     """Which of the candidates answers `prompt`, and why, down to the last digit.
+
+    By the weights that come with harpoon, where no others are given.
 
     The score names a model among those the policy allows; where a gate removed that one, the next larger that
     passes is taken, then the next smaller. Only the prompt's text is scored; its system text counts towards
@@ -38,11 +43,13 @@ def decide(prompt: Prompt, candidates: Sequence[Candidate], policy: Policy) -> D
     """
     ordered = sorted(candidates, key=lambda candidate: _size(candidate.model))
     _check_names([candidate.model.name for candidate in ordered], policy)
-    steps = _steps([candidate.model.name for candidate in ordered], policy)
-    scored = score(read(prompt.text))
+    weights = weights or shipped()
+    scored = score(read(prompt.text), weights)
     question = Question(policy, estimate_tokens(prompt))
+    terms = Terms(policy, weights, scored.familiarity.familiar, question.prompt_tokens)
+    steps = _steps(ordered, terms)
     results = tuple(_result(candidate, question, scored, steps) for candidate in ordered)
-    wanted, deciding = _wanted(steps, scored, policy)
+    wanted, deciding = _wanted(steps, scored, threshold(terms, ordered[:1], 1))
     chosen = _chosen(results, wanted, policy)
     return Decision(
         model=chosen.model,
@@ -52,10 +59,17 @@ def decide(prompt: Prompt, candidates: Sequence[Candidate], policy: Policy) -> D
         margin=scored.total - deciding.total,
         score=scored,
         threshold=deciding,
+        small_is_right=_small_is_right(scored, weights),
         prompt_tokens=question.prompt_tokens,
         candidates=results,
-        quality=QUALITY,
+        quality=weights.quality if scored.familiarity.familiar else QUALITY,
     )
+
+
+def _small_is_right(scored: Score, weights: Weights) -> float | None:
+    fitted = weights.of(scored.kind) if scored.familiarity.familiar else None
+    values = {part.signal: part.value for part in scored.contributions}
+    return fitted.small_is_right.probability(values, scored.total) if fitted else None
 
 
 def _size(model: Model) -> tuple[int, float, Decimal, str]:
@@ -70,13 +84,16 @@ def _check_names(known: Sequence[str], policy: Policy) -> None:
             raise NoSuchModel(f"there is no model {name}", hint=nearest(name, known) or "see: harpoon models")
 
 
-def _steps(names: Sequence[str], policy: Policy) -> dict[str, Threshold | None]:
+def _steps(ordered: Sequence[Candidate], terms: Terms) -> dict[str, Threshold | None]:
     """The models the score chooses among, from small to large, each with the threshold below it."""
-    rungs = [name for name in names if not policy.allow or name in policy.allow]
-    return {name: threshold(policy, step, len(rungs)) if step else None for step, name in enumerate(rungs)}
+    allow = terms.policy.allow
+    rungs = [candidate for candidate in ordered if not allow or candidate.model.name in allow]
+    return {
+        rung.model.name: threshold(terms, rungs, step) if step else None for step, rung in enumerate(rungs)
+    }
 
 
-def _wanted(steps: dict[str, Threshold | None], scored: Score, policy: Policy) -> tuple[str, Threshold]:
+def _wanted(steps: dict[str, Threshold | None], scored: Score, alone: Threshold) -> tuple[str, Threshold]:
     """The model the score asks for, and the threshold that decided: the last reached, or the first missed."""
     wanted, deciding = next(iter(steps)), None
     for name, step in steps.items():
@@ -85,7 +102,7 @@ def _wanted(steps: dict[str, Threshold | None], scored: Score, policy: Policy) -
         if scored.total - step.total < 0:
             return wanted, deciding or step
         wanted, deciding = name, step
-    return wanted, deciding or threshold(policy, 1, 1)
+    return wanted, deciding or alone
 
 
 def _result(

@@ -13,17 +13,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harpoon_cli.domain import Prompt
+from harpoon_cli.routing.filler import FILLER, said
+from harpoon_cli.routing.layout import without_layout
 
-WORDS_READ = 4_096
+WORDS_READ = 2_048
 """At most this many words (pieces between white space) are read from each end of a prompt."""
 
-CHARACTERS_READ = 32_768
+CHARACTERS_READ = 16_384
 """At most this many characters are read of each of these parts, half of them from either end."""
 
 _KEPT = 2 * CHARACTERS_READ
 """Characters levelled at most; more than are read, as levelling may shorten a text."""
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
+NUMBERS = ("0", "00", "000", "0000")
+"""How numbers stand among the words that say something, by how many digits they have."""
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _ASCII_CHARACTERS_PER_TOKEN = 4
 
 
@@ -31,14 +36,19 @@ _ASCII_CHARACTERS_PER_TOKEN = 4
 class Reading:
     """A levelled prompt.
 
-    text is case-folded with single spaces; words are its runs of letters and digits, with how often each
-    occurs; phrases the same words in order, a space around each; whole says whether all of the prompt is in
-    it, or only its ends.
+    text is case-folded with single spaces, without fences, labels of options and sentences that only frame
+    the rest; options are those of its longest list. words are its runs of letters and digits, with how often
+    each occurs; phrases the same words in order, a space around each; content those of them that say
+    something, in order, numbers by their shape; numbers those in the text as they are written. whole says
+    whether all of the prompt is in it, or only its ends.
     """
 
     text: str
+    options: tuple[str, ...]
     words: Mapping[str, int]
     phrases: str
+    content: tuple[str, ...]
+    numbers: tuple[str, ...]
     whole: bool
 
     def count(self, vocabulary: frozenset[str]) -> int:
@@ -53,8 +63,29 @@ class Reading:
 def read(text: str) -> Reading:
     """Level `text`; of a very long one only the first and the last words are kept."""
     levelled, whole = _ends(text)
-    words = _WORD.findall(levelled)
-    return Reading(text=levelled, words=Counter(words), phrases=f" {' '.join(words)} ", whole=whole)
+    plain, options = without_layout(levelled)
+    plain, words = said(plain)
+    return Reading(
+        text=plain,
+        options=options,
+        words=Counter(words),
+        phrases=f" {' '.join(words)} ",
+        content=content_of(words),
+        numbers=tuple(_NUMBER.findall(plain)),
+        whole=whole,
+    )
+
+
+def content_of(words: Iterable[str]) -> tuple[str, ...]:
+    """The words that are not filler, in order; a number, or what starts like one, is one of `NUMBERS`."""
+    most = len(NUMBERS)
+    return tuple(
+        [
+            NUMBERS[min(len(word), most) - 1] if word[0].isdigit() else word
+            for word in words
+            if word not in FILLER
+        ]
+    )
 
 
 def estimate_tokens(prompt: Prompt) -> int:

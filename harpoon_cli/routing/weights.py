@@ -1,50 +1,125 @@
-"""What is known about the weights in use: where they come from, how good they are. It holds no measurement.
+"""What the measurements and the words count, kind of prompt by kind; it holds values and computes nothing.
 
-The weights are hand-set, not fitted: the intercept here, each signal's weight in its own file. They were
-tried on per-prompt outcomes of a small and a large model over five public benchmarks:
-
-    MMLU (MIT) and GSM8K (MIT), Mixtral-8x7B-Instruct and GPT-4-1106, answers published by lm-sys/RouteLLM
-    (Apache-2.0); GSM8K (MIT) and MATH level 5 (MIT), gemma-2-2b-it and Qwen2-72B/Qwen2.5-32B-Instruct, by
-    WildEval/ZeroEval (Apache-2.0); MMLU-Pro, gemma-7b and Qwen1.5-72B-Chat, by TIGER-AI-Lab (Apache-2.0).
-
-2,505 held-out rows, no question of which is in the 14,192 rows used for fitting. APGR is the share of the
-large model's gain that is won, averaged over all shares of calls given to it: about 0.5 for a random order.
+Weights are fitted (`fit`) and kept in one file (`weights_file`): those that ship beside this module, made
+by `benchmarks/routing_weights.py`, or those that an operator fitted on outcomes of their own. What is
+learnt from one kind of traffic does not hold for another, so for a kind of prompt that a file does not
+know, and for a prompt whose words it does not know, the weights set by hand are used: the intercept here,
+each signal's in its own file. `benchmarks/routing.py` measures both: on 2,505 rows of MMLU, GSM8K, MATH and
+MMLU-Pro outcomes that no weight was fitted on (though the hand was guided by 14,192 others of the same
+benchmarks). APGR is the share of the large model's gain that is won, averaged over all shares of calls
+given to it: 0.5 for a random order; in brackets 95 % of draws of the rows.
 
                                     within a benchmark, mean of five    the five mixed, equal weight
-    these weights                   0.471 (0.43 to 0.51)                0.529 (0.50 to 0.56)
-    length of the prompt alone      0.514 (0.48 to 0.55)                0.446 (0.41 to 0.49)
-    random order                    0.500                               0.500
-    the same signals, fitted        0.576                               0.463
+    set by hand                     0.521 (0.48 to 0.56)                0.471 (0.43 to 0.51)
+    length of the prompt alone      0.514 (0.47 to 0.55)                0.446 (0.41 to 0.48)
+    fitted, as shipped              0.595 (0.56 to 0.63)                0.666 (0.64 to 0.69)
 
-In brackets 95 % intervals, by resampling the rows. So these weights do not beat the prompt's length within
-a kind of question, and beat it, but hardly chance, between kinds; they give the operator a rule that can be
-read, not a proven one.
-
-The fit (logistic regression, one intercept a benchmark) was not shipped: it wins within a benchmark by
-sending mathematics and reasoning to the small model, since on hard examination questions both models fail;
-mixed, it is worse than chance. Held to the signs their names promise, fitted weights do not clearly beat the
-length of the prompt (0.511 within, 0.455 mixed). The words that ask for a task (summarise, JSON, prove)
-hardly occur in examinations, so these data cannot say what they are worth.
+So the weights set by hand give the operator a rule that can be read, not a proven one. Words that ask for a
+task (summarise, JSON, prove) hardly occur in examinations: these data cannot say what they are worth.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 from harpoon_cli.routing.decision import Quality
+from harpoon_cli.routing.wording import Wording
 
 INTERCEPT = -2.2
-"""Log-odds for an empty prompt; set so that a plain text of about 2,000 characters is even."""
+"""Log-odds for an empty prompt, by the weights set by hand."""
+
+
+REST = "other"
+"""The kind whose weights also serve kinds that have none of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The probability that the small model is right: its log-odds are a sum over signals and the score.
+
+    The score alone does not tell it: on the hardest prompts both models fail, and a larger one is not needed.
+    """
+
+    intercept: float
+    signals: Mapping[str, float]
+    of_score: float
+
+    def probability(self, values: Mapping[str, float], score: float) -> float:
+        """From the signals' values, by name, and the score; between 0 and 1, never quite either."""
+        parts = (weight * values.get(name, 0.0) for name, weight in self.signals.items())
+        return probability_of(math.fsum([self.intercept, self.of_score * score, *parts]))
+
+
+def probability_of(log_odds: float) -> float:
+    """Between 0 and 1, never quite either."""
+    return 1 / (1 + math.exp(-min(max(log_odds, -30.0), 30.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class KindWeights:
+    """The weights for one kind of prompt, in log-odds that the larger model is needed.
+
+    signals are by name; one that is not among them counts nothing. ranges give for each the least and the
+    most it measured in training, beyond which it is not believed to say more. wording gives the weights of
+    words, opened when it is first asked. least_known is the share of known words below which a prompt is
+    unfamiliar. rows is how many outcomes these weights were fitted on.
+    """
+
+    rows: int
+    intercept: float
+    signals: Mapping[str, float]
+    ranges: Mapping[str, tuple[float, float]]
+    wording: Callable[[], Wording]
+    least_known: float
+    small_is_right: Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """All weights of one file by kind of prompt, and what they are.
+
+    quantiles are the scores at 0, 1, … 100 % of the outcomes, each left out of the fit; hand_quantiles those
+    by the weights set by hand; won is the share of the large model's gain that is won when the highest 0, 1,
+    … 100 % of the scores are given to it.
+    """
+
+    quality: Quality
+    kinds: Mapping[str, KindWeights]
+    quantiles: tuple[float, ...]
+    hand_quantiles: tuple[float, ...]
+    won: tuple[float, ...]
+
+    def of(self, kind: str) -> KindWeights | None:
+        """The weights for a kind, those for the rest where it has none of its own; None where neither is."""
+        return self.kinds.get(kind) or self.kinds.get(REST)
+
+    def base_for(self, share: float, *, familiar: bool) -> float:
+        """The score that a share (0 to 1) of prompts like those fitted on lies above."""
+        quantiles = self.quantiles if familiar else self.hand_quantiles
+        place = (1 - min(max(share, 0.0), 1.0)) * (len(quantiles) - 1)
+        low = min(int(place), len(quantiles) - 2)
+        return quantiles[low] + (quantiles[low + 1] - quantiles[low]) * (place - low)
+
+    def share_for(self, quality: float) -> float:
+        """The least share of such prompts, 0 to 1, with which `quality` of the large model's gain is won."""
+        steps = len(self.won) - 1
+        return next((step / steps for step, won in enumerate(self.won) if won >= quality), 1.0)
+
 
 QUALITY = Quality(
     weights="hand-set, not fitted",
     note=(
-        "Generic weights over English words, not learnt from your traffic: among exam questions of one kind "
-        "they choose no better than chance, between kinds hardly better. Use --model where you know better."
+        "Generic weights over English words, not learnt from your traffic: among exam questions they choose "
+        "no better than chance. Use --model where you know better, or fit your own: harpoon route calibrate."
     ),
     source="2,505 held-out rows of MMLU, GSM8K, MATH and MMLU-Pro outcomes; APGR, random is 0.5",
     figures=(
-        ("APGR within a benchmark", 0.471),
+        ("APGR within a benchmark", 0.521),
         ("APGR within a benchmark, prompt length alone", 0.514),
-        ("APGR over mixed benchmarks", 0.529),
+        ("APGR over mixed benchmarks", 0.471),
         ("APGR over mixed benchmarks, prompt length alone", 0.446),
     ),
 )
+"""Of the weights set by hand."""

@@ -50,8 +50,8 @@ def _refuse_irregular(what: str, status: os.stat_result, limit: int, hint: str |
         )
 
 
-def write_whole(path: Path, text: str, mode: int) -> None:
-    """Replace the file at once by `text`, with permissions `mode`; a link is followed, not replaced.
+def write_whole(path: Path, content: str | bytes, mode: int) -> None:
+    """Replace the file at once by `content`, with permissions `mode`; a link is followed, not replaced.
 
     A reader sees the old content or the new one, also after a crash. Raises `StorageFault`.
     """
@@ -59,7 +59,7 @@ def write_whole(path: Path, text: str, mode: int) -> None:
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
-            _fill(descriptor, text, mode)
+            _fill(descriptor, content.encode() if isinstance(content, str) else content, mode)
             Path(temporary).replace(target)
         except BaseException:
             with suppress(OSError):
@@ -72,9 +72,9 @@ def write_whole(path: Path, text: str, mode: int) -> None:
         ) from cause
 
 
-def _fill(descriptor: int, text: str, mode: int) -> None:
+def _fill(descriptor: int, content: bytes, mode: int) -> None:
     with os.fdopen(descriptor, "wb") as file:
-        file.write(text.encode())
+        file.write(content)
         file.flush()
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)

@@ -14,6 +14,20 @@ from harpoon_cli.routing.signals import Signal, discover
 BY_NAME = {signal.name: signal for signal in discover()}
 
 TELLING = {
+    "blanks": "The capital of France is ____.",
+    "clauses": "red, green, blue, yellow",
+    "conditions": "Suppose it rains; what if it does not?",
+    "large_numbers": "It has 1,024 pages.",
+    "long_prompt": "every word of this is new " * 20,
+    "long_words": "photosynthesis and thermodynamics",
+    "negation": "Which is NOT true? None but the least.",
+    "number_share": "3 plus 4",
+    "option_numbers": "How many? A. 12 B. none C. 14",
+    "options": "Which? (a) red (b) green (c) blue",
+    "relations": "twice as many per day than before",
+    "repetition": "red wine, red meat, red eyes",
+    "sentences": "It rains. It pours.",
+    "superlatives": "the most likely and best explanation",
     "code": "refactor this: if (a == b) { f(); }",
     "instructions": "Who? When? Finally, make sure to say where.",
     "length": "any words",
@@ -29,6 +43,7 @@ def test_every_file_in_the_folder_is_a_signal_and_is_named_after_it() -> None:
     folder = Path(signals.__file__).parent
     files = sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
     assert [signal.name for signal in discover()] == files == sorted(TELLING)
+    assert all(math.isfinite(signal.weight) for signal in discover())
 
 
 @pytest.mark.parametrize("signal", discover(), ids=lambda signal: signal.name)
@@ -45,8 +60,8 @@ def test_a_signal_is_silent_on_small_talk_unless_it_is_its_length(signal: Signal
     assert (signal.measure(read("good morning, my friend")) > 0) == (signal.name == "length")
 
 
-def test_only_a_routine_task_speaks_for_the_small_model() -> None:
-    assert [signal.name for signal in discover() if signal.weight < 0] == ["routine"]
+def test_set_by_hand_only_length_beyond_a_paragraph_and_a_routine_task_speak_for_the_small_model() -> None:
+    assert [signal.name for signal in discover() if signal.weight < 0] == ["long_prompt", "routine"]
 
 
 def test_layout_of_options_is_not_seen() -> None:

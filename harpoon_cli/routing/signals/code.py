@@ -1,4 +1,4 @@
-"""Whether the prompt holds or asks for program code: keywords, calls, operators and fences."""
+"""Whether the prompt holds or asks for program code: keywords, calls and operators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORDS = vocabulary(
     "haskell html java javascript kotlin kubernetes mutex pandas perl php pytest python refactor "
     "regex rust scala sql sqlite stacktrace traceback typescript unittest"
 )
-_MARKS = re.compile(r"```|==|!=|->|=>|&&|\|\||\(\)|\);|\};|#include|</|::")
+_MARKS = re.compile(r"==|!=|->|=>|&&|\|\||\(\)|\);|\};|#include|</|::")
 
 
 def _measure(reading: Reading) -> float:

@@ -1,4 +1,4 @@
-"""How long the prompt is; past the characters that are read, more length counts no more."""
+"""How many letters the words that say something have; past what is read, more length counts no more."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from harpoon_cli.routing.signals import Signal
 
 
 def _measure(reading: Reading) -> float:
-    return math.log2(1 + len(reading.text))
+    return math.log2(1 + sum(map(len, reading.content)))
 
 
 def _sentence(value: float) -> str:
-    return f"about {2**value - 1:.0f} characters, counted as their base-2 logarithm"
+    return f"{2**value - 1:.0f} letters in words that say something, counted as their base-2 logarithm"
 
 
-SIGNAL = Signal(name="length", weight=0.2, measure=_measure, sentence=_sentence)
+SIGNAL = Signal(name="length", weight=0.25, measure=_measure, sentence=_sentence)

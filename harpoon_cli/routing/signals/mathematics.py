@@ -15,15 +15,17 @@ _WORDS = vocabulary(
     "perimeter permutation polynomial prime probability proof quadratic ratio sine solve sqrt "
     "theorem triangle variance vector"
 )
-_MARKS = re.compile(r"[=≤≥≠∑∏∫√π∞∂∈∀∃^]|\\[a-z]{2,12}")
+_MARKS = "=≤≥≠∑∏∫√π∞∂∈∀∃^"
+_TEX = re.compile(r"\\[a-z]{2,12}")
 
 
 def _measure(reading: Reading) -> float:
-    return math.log2(1 + reading.count(_WORDS) + len(_MARKS.findall(reading.text)))
+    tex = len(_TEX.findall(reading.text)) if "\\" in reading.text else 0
+    return math.log2(1 + reading.count(_WORDS) + sum(map(reading.text.count, _MARKS)) + tex)
 
 
 def _sentence(value: float) -> str:
     return f"{2**value - 1:.0f} mathematical terms or operators"
 
 
-SIGNAL = Signal(name="mathematics", weight=0.2, measure=_measure, sentence=_sentence)
+SIGNAL = Signal(name="mathematics", weight=0.0, measure=_measure, sentence=_sentence)

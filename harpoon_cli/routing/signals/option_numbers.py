@@ -1,0 +1,22 @@
+"""Which share of the answers to choose from holds a number: a calculation, not a fact."""
+
+from __future__ import annotations
+
+import re
+
+from harpoon_cli.routing.reading import Reading
+from harpoon_cli.routing.signals import Signal
+
+_DIGIT = re.compile(r"\d")
+
+
+def _measure(reading: Reading) -> float:
+    options = reading.options
+    return sum(_DIGIT.search(option) is not None for option in options) / len(options) if options else 0.0
+
+
+def _sentence(value: float) -> str:
+    return f"{value:.0%} of the answers to choose from hold a number"
+
+
+SIGNAL = Signal(name="option_numbers", weight=0.0, measure=_measure, sentence=_sentence)

@@ -1,0 +1,22 @@
+"""How many sentences follow the first."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from harpoon_cli.routing.reading import Reading
+from harpoon_cli.routing.signals import Signal
+
+_END = re.compile(r"[.?!;] ")
+
+
+def _measure(reading: Reading) -> float:
+    return math.log2(1 + len(_END.findall(reading.text)))
+
+
+def _sentence(value: float) -> str:
+    return f"{2**value - 1:.0f} sentences beyond the first"
+
+
+SIGNAL = Signal(name="sentences", weight=0.3, measure=_measure, sentence=_sentence)

@@ -1,0 +1,104 @@
+"""What single words and pairs of words count, without keeping the words; named groups make it readable.
+
+A word or pair is known by the CRC-32 of its letters. Every one that is known adds its weight, over the square
+root of how many are known, so that a long prompt does not count for more than a short one.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from harpoon_cli.routing.decision import Contribution
+
+OTHER_WORDING = "other wording"
+WORDS_WEIGHED = 1_024
+"""At most this many words of substance are looked up from either end of a prompt."""
+
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A prompt's words of substance, as many as are looked up, and the numbers they are known by.
+
+    places gives for each word or pair the place where it was said last: that of the word, or, counted on
+    from the number of words, that of the pair's first word.
+    """
+
+    words: Sequence[str]
+    singles: Sequence[int]
+    places: Mapping[int, int]
+
+    def written(self, place: int) -> str:
+        """The word or the pair at a place."""
+        pair = place - len(self.words)
+        return self.words[place] if pair < 0 else f"{self.words[pair]} {self.words[pair + 1]}"
+
+
+def number(content: Sequence[str]) -> Said:
+    """The words of substance of a prompt with their numbers."""
+    words = content
+    if len(content) > 2 * WORDS_WEIGHED:
+        words = (*content[:WORDS_WEIGHED], *content[-WORDS_WEIGHED:])
+    written = "\n".join((*words, "")).encode("utf-8", "replace").splitlines(keepends=True)
+    singles = list(map(crc32, written))
+    # A pair is numbered by all its letters: the CRC goes on where that of the first word ended.
+    every = [*singles, *map(crc32, written[1:], singles)]
+    return Said(words, singles, dict(zip(every, range(len(every)), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Weights of known words and pairs: places finds one by its number, weights are in units of scale.
+
+    groups are the names of the parts in which the places lie one after the other, with how many are in each;
+    group_of gives each place its part.
+    """
+
+    scale: float
+    groups: tuple[tuple[str, int], ...]
+    places: Mapping[int, int]
+    weights: Sequence[int]
+    group_of: Sequence[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = (array("H", [at]) * count for at, (_, count) in enumerate(self.groups))
+        object.__setattr__(self, "group_of", sum(parts, array("H")))
+
+    def known_share(self, said: Said) -> float:
+        """Which share of the words is known, 0 to 1; 1 where there are none."""
+        if not said.singles:
+            return 1.0
+        return sum(single in self.places for single in said.singles) / len(said.singles)
+
+    def contributions(self, said: Said) -> tuple[Contribution, ...]:
+        """One for each group that the words touch, amounts in log-odds."""
+        known = self.places
+        entries = [(known[one], place) for one, place in said.places.items() if one in known]
+        found: list[list[tuple[int, int]]] = [[] for _ in self.groups]
+        for entry, place in entries:
+            found[self.group_of[entry]].append((self.weights[entry], place))
+        root = math.sqrt(len(entries))
+        return tuple(
+            self._contribution(name, parts, root, said)
+            for (name, _), parts in zip(self.groups, found, strict=True)
+            if parts
+        )
+
+    def _contribution(
+        self, group: str, found: Sequence[tuple[int, int]], root: float, said: Said
+    ) -> Contribution:
+        value = sum(weight for weight, _ in found) / root
+        strongest = sorted(found, key=lambda one: (-abs(one[0]), one[1]))[:_NAMED]
+        named = ", ".join(said.written(place) for weight, place in strongest if weight)
+        return Contribution(
+            signal=group if group == OTHER_WORDING else f"wording: {group}",
+            value=value,
+            weight=self.scale,
+            amount=self.scale * value,
+            sentence=f"{len(found)} known words and pairs" + (f", most of all {named}" if named else ""),
+        )

@@ -62,12 +62,11 @@ class Settling:
         current = self.known(record)
         if current.state in OVER:
             return current
-        hurried = within_s is not None
         try:
             async with asyncio.timeout(within_s or self.patience.release_s):
                 if current.lease_id is None:
-                    return await self._end_unanswered(current, hurried=hurried)
-                return await self._end(current, hurried=hurried)
+                    return await self._end_unanswered(current)
+                return await self._end(current)
         except (TimeoutError, PlatformError) as error:
             why = str(error) or "the platform did not confirm it in time"
             with suppress(StorageFault):
@@ -142,36 +141,34 @@ class Settling:
         await self.end_extras(record, listed.ours[1:])
         return listed.ours[0] if listed.ours else None
 
-    async def _end_unanswered(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+    async def _end_unanswered(self, record: LeaseRecord) -> LeaseRecord:
         listed = await self.evidence.look(record)
         if listed.ours:
             try:
-                return await self._end_found(record, listed.ours[0], seen_at=self.now(), hurried=hurried)
+                return await self._end_found(record, listed.ours[0], seen_at=self.now())
             finally:
                 await self.end_extras(record, listed.ours[1:])
         if not listed.searched and self._may_repeat(record):
-            return await self._end_repeated(record, hurried=hurried)
+            return await self._end_repeated(record)
         return self._absent(record, listed)
 
-    async def _end_found(
-        self, record: LeaseRecord, lease: Lease, *, seen_at: datetime | None, hurried: bool
-    ) -> LeaseRecord:
+    async def _end_found(self, record: LeaseRecord, lease: Lease, *, seen_at: datetime | None) -> LeaseRecord:
         taken = True
         with suppress(StorageFault):
             taken = self.takes(record, lease)
         if not taken:  # meanwhile another command has found another lease for it: both are to end
             await self.end_extra(record, lease)
-            return await self._end(self.known(record), hurried=hurried)
+            return await self._end(self.known(record))
         if seen_at is not None:
             with suppress(StorageFault):
                 self.ledger.seen(record.reference, lease, seen_at)
-        return await self._end(replace(record, lease_id=lease.id, seen_at=seen_at), hurried=hurried)
+        return await self._end(replace(record, lease_id=lease.id, seen_at=seen_at))
 
     def _may_repeat(self, record: LeaseRecord) -> bool:
         may = self.control.features.idempotency_keys and bool(record.request.idempotency_key)
         return may and not self.evidence.is_absent(record, Listed())
 
-    async def _end_repeated(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+    async def _end_repeated(self, record: LeaseRecord) -> LeaseRecord:
         """Without a list: repeat the very request, which keys make one lease with what came of the first.
 
         A refusal is no proof: the first ask may have been granted all the same.
@@ -187,7 +184,7 @@ class Settling:
             lease = await self.control.allocate(record.request, deadline_s=self.patience.allocate_s)
         except Refused:
             return self._absent(asked, Listed())
-        return await self._end_found(asked, lease, seen_at=None, hurried=hurried)
+        return await self._end_found(asked, lease, seen_at=None)
 
     def _absent(self, record: LeaseRecord, listed: Listed) -> LeaseRecord:
         if not self.evidence.is_absent(record, listed):
@@ -202,19 +199,33 @@ class Settling:
         self.ledger.absent(record.reference, self.now())
         return self.known(record)
 
-    async def _end(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+    async def _end(self, record: LeaseRecord) -> LeaseRecord:
         with suppress(StorageFault):  # as above: first the platform, then the ledger
             self.ledger.releasing(record.reference)
-        if record.seen_at is None and not hurried:
+        if record.seen_at is None:
             # Once a read has shown it, a later "not found" proves that it is gone.
-            with suppress(PlatformError, StorageFault):
-                record, _ = await self.read(record)
+            with suppress(PlatformError):
+                record = await self._shown(record)
         await self._until_gone(record)
         if record.lost_answers:
             await self._end_doubles(record)
         self.confirmed.add(record.reference)
         self.ledger.released(record.reference, self.now())
         return self.known(record)
+
+    async def _shown(self, record: LeaseRecord) -> LeaseRecord:
+        """The record, marked as seen where a read or, on a platform without one, the list shows its lease."""
+        try:
+            lease = await self.control.lease(id_of(record))
+        except NotOffered:
+            listed = await self.control.leases()
+            shown = [one for one in listed if one.id == record.lease_id]
+            if not shown:
+                return record
+            lease = shown[0]
+        with suppress(StorageFault):
+            self.ledger.seen(record.reference, lease, self.now())
+        return replace(record, seen_at=self.now())
 
     async def _end_doubles(self, record: LeaseRecord) -> None:
         """An ask that was repeated gives two leases where a platform does not honour its keys."""
@@ -259,4 +270,5 @@ class Settling:
         except (NoSuchLease, DoubtfulAbsence) as absence:
             return not await self.evidence.is_gone(record, absence, ended=True)
         except NotOffered:
-            return await self.evidence.list_lacks(id_of(record)) is False
+            lacks = await self.evidence.list_lacks(id_of(record))
+            return lacks is not None and not (lacks and self.evidence.was_visible(record))

@@ -76,6 +76,7 @@ class Fault(Enum):
     SLOW = "answers after five seconds"
     INGRESS = "a proxy answers 404, without effect"
     CONFLICT = "a release is refused for now; anything else works"
+    IDLE = "a release is accepted, without effect; anything else works"
     LIAR = "an allocate takes effect and is refused; anything else works"
 
 
@@ -262,7 +263,12 @@ class Connection:
         raise NotImplementedError
 
     async def release(self, lease_id: LeaseId) -> None:
-        await self._call("DELETE", lambda: self._platform.release(lease_id), CALL_S)
+        idle = self._next_fault() is Fault.IDLE
+        effect = (lambda: None) if idle else (lambda: self._platform.release(lease_id))
+        await self._call("DELETE", effect, CALL_S)
+
+    def _next_fault(self) -> Fault:
+        return self._faults[0] if self._faults else Fault.NONE
 
     async def _call(self, method: str, effect: Callable[[], T], deadline_s: float) -> T:
         self._fate.step()

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from harpoon_cli.errors import StorageFault
-from harpoon_cli.leases.private import private_directory
+from harpoon_cli.leases.private import private_directory, sync_directory
 
 BUSY_S = 10.0
 """How long a writer waits for another; a transaction here takes milliseconds."""
@@ -132,15 +132,7 @@ def _create(path: Path) -> None:
         return
     for directory in path.parents:
         with suppress(OSError):  # one that we may not read is not one that we made
-            _sync(directory)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync_directory(directory)
 
 
 def _patiently(connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:

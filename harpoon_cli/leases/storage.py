@@ -26,6 +26,12 @@ BESIDE = ("-wal", "-shm", "-journal", "")
 """What SQLite keeps beside a file, and the file itself: the last, so that nobody makes a new one before its
 old log is out of the way."""
 
+WITHOUT_IT = (
+    "check its disk and directory, or set XDG_STATE_HOME: no lease is asked for without it; "
+    "harpoon leases shows what the platform lists, and harpoon release ID ends a lease all the same"
+)
+"""The hint for a ledger that cannot be used."""
+
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _RUINED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -195,7 +201,7 @@ def _explained(cause: Exception, path: Path) -> tuple[str, str]:
         return f"another process has kept it busy for {BUSY_S:g} s", "try again; harpoon leases"
     if code in _RUINED:
         return str(cause), move_away(path)
-    return str(cause), "no lease is asked for without it; check its disk and directory, or set XDG_STATE_HOME"
+    return str(cause), WITHOUT_IT
 
 
 def move_away(path: Path) -> str:

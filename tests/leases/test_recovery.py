@@ -138,7 +138,9 @@ def test_one_look_in_a_list_that_lags_is_not_the_last(make_world: MakeWorld) -> 
     world.lose_the_ledger()
     for _ in range(2):
         process = world.process()
-        world.time.run(end_abandoned(process.lifecycle, world.alive.__contains__, lambda _: None))
+        said: list[str] = []
+        alive = world.alive.__contains__
+        world.time.run(end_abandoned(process.lifecycle, alive, said.append, said.append))
         process.end()
         world.time.forward(ABSENCE_PROVES_AFTER_S)
     assert world.platform.live() == []

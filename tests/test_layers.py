@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "catalogue": GROUND | {"built_in"},
     "routing": GROUND | {"pricing"},
     "client": GROUND | {"veil"},
-    "leases": GROUND | {"pricing", "client.service", "client.retry"},
+    "leases": GROUND | {"pricing", "client.service", "client.retry", "client.guard"},
     "render": GROUND | {"veil"},
     "settings": GROUND | {"catalogue"},
     "discovery": {"errors"},

@@ -29,7 +29,7 @@ def budget_of(session: Session, pool: Pool, ttl_s: int | None, max_cost: Decimal
     asked_s = configured.ttl_s if ttl_s is None else ttl_s
     terms = budget(pool.price, asked_s, most, fixed=ttl_s is not None)
     if terms.shortened:
-        session.screen.note(
+        session.screen.warn(
             f"the lease is for {terms.ttl_s} s, not {asked_s} s: the ceiling of {most:f} pays for no more"
         )
     return terms
@@ -46,7 +46,8 @@ async def leased(
 ) -> AsyncIterator[Tenancy]:
     """A lease for the block's length, or longer where the order says so; the session gets its receipt."""
     alive = partial(is_alive, session.signs_of_life)
-    tenancy = Tenancy(lifecycle, is_alive=alive, say=session.screen.note, phase=session.step)
+    screen = session.screen
+    tenancy = Tenancy(lifecycle, is_alive=alive, say=screen.note, warn=screen.warn, phase=session.step)
     try:
         async with tenancy.leased(order, wait=wait, ceiling=ceiling):
             yield tenancy

@@ -91,5 +91,5 @@ def _told(directory: Path) -> Iterator[None]:
     except OSError as cause:
         raise StorageFault(
             f"the signs of life in {directory} cannot be used: {cause.strerror or cause}",
-            hint="no lease is asked for without one; check its disk and directory, or set XDG_STATE_HOME",
+            hint="check its disk and directory, or set XDG_STATE_HOME: no lease is asked for without one",
         ) from cause

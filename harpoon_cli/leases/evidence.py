@@ -14,10 +14,10 @@ our reference in no row of the list        never there, after three minutes, and
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from harpoon_cli.client.service import ControlPlane
+from harpoon_cli.client.service import ControlPlane, IncompleteList
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseStatus
 from harpoon_cli.errors import DoubtfulAbsence, NoSuchLease, NotOffered
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, LISTED_WITHIN_S, Patience
@@ -62,6 +62,8 @@ class Evidence:
         while True:
             try:
                 listed = self._read(await self.control.leases(), record)
+            except IncompleteList as partly:  # it shows what is there, and proves nothing of what it lacks
+                listed = replace(self._read(partly.leases, record), searched=False)
             except NotOffered:  # whatever it promised, it has no list
                 return Listed()
             if listed.ours or not wait or self.age_s(record) >= LISTED_WITHIN_S:

@@ -184,7 +184,18 @@ class Lifecycle:
             self.ledger.keep(record.reference)
         return self._settling.seen(record, lease)
 
+    def unrecorded(self, lease: Lease) -> LeaseRecord:
+        """What stands for a lease that a read has shown where the ledger cannot be used."""
+        record = self._made_up(lease, lease.created_at or self.now())
+        return replace(record, gpu=lease.gpu, seen_at=self.now(), expires_at=lease.expires_at)
+
     def _row_of_its_own(self, lease: Lease, at: datetime) -> LeaseRecord:
+        record = self._made_up(lease, at)
+        self.ledger.adopt(record, self.holder(), lease)
+        return record
+
+    def _made_up(self, lease: Lease, at: datetime) -> LeaseRecord:
+        """A record of a request that was never sent, with a reference of its own."""
         request = LeaseRequest(
             reference=self._reference(),
             idempotency_key="",
@@ -193,11 +204,9 @@ class Lifecycle:
             ttl_s=0,
             metadata={},
         )
-        record = LeaseRecord(
+        return LeaseRecord(
             request, self.endpoint, self.owner, LeaseState.HELD, at, lease_id=lease.id, price=lease.price
         )
-        self.ledger.adopt(record, self.holder(), lease)
-        return record
 
     def _unwritten(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
         # No row has this reference: nothing that is written down can then be about the first lease.

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from harpoon_cli.client.guard import urgent
 from harpoon_cli.client.service import ControlPlane
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, LeaseStatus, Reference
 from harpoon_cli.errors import (
@@ -88,9 +89,14 @@ class Settling:
 
     def _way_out(self, record: LeaseRecord) -> str:
         settles = release_command(record.lease_id or record.reference)
-        if record.lease_id is not None or self.evidence.can_search:
+        if record.lease_id is not None or self.evidence.can_search or self._may_repeat(record):
             return settles
-        return f"{settles}; this platform cannot be searched: once you have looked, add --confirmed-gone"
+        listing = "harpoon leases, or its console" if self.control.features.lists else "its console"
+        return (
+            f"harpoon cannot tell whose a lease is there, so look yourself ({listing}) for one in pool "
+            f"{record.request.pool_id} made at about {record.intended_at:%H:%M:%S} UTC: if it is there, end it "
+            f"with harpoon release ID; then {settles} --confirmed-gone"
+        )
 
     def known(self, record: LeaseRecord) -> LeaseRecord:
         """The record as it stands; as it was given, where it is newer there or the ledger cannot be read.
@@ -181,7 +187,8 @@ class Settling:
         if not still_unanswered:
             return await self.settle(self.known(record))
         try:
-            lease = await self.control.allocate(record.request, deadline_s=self.patience.allocate_s)
+            with urgent():  # it finds what may be billing: no breaker holds it back
+                lease = await self.control.allocate(record.request, deadline_s=self.patience.allocate_s)
         except Refused:
             return self._absent(asked, Listed())
         return await self._end_found(asked, lease, seen_at=None)

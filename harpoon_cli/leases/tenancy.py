@@ -1,6 +1,7 @@
 """A lease as a command has it: what was left open is ended before, its cost is watched, its receipt is kept.
 
-Knows no settings and prints nothing: how to say a sentence and show a step are parameters.
+Knows no settings and prints nothing: how to say a sentence, to warn of what costs, and to show a step are
+parameters.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ LATE_END_S = 30.0
 class Tenancy:
     """One lease taken, used and given back, and what else was ended on the way; for one use of `leased`."""
 
-    def __init__(self, lifecycle: Lifecycle, *, is_alive: IsAlive, say: Say, phase: Phase) -> None:
+    def __init__(self, lifecycle: Lifecycle, *, is_alive: IsAlive, say: Say, warn: Say, phase: Phase) -> None:
         self._lifecycle = lifecycle
         self._is_alive = is_alive
         self._say = say
+        self._warn = warn
         self._phase = phase
         self._worktime = Worktime(lifecycle.clock)
         self._began = lifecycle.now()
@@ -48,7 +50,7 @@ class Tenancy:
         more in the end. Errors are else those of `holding`.
         """
         lifecycle = self._lifecycle
-        self._left_open = await end_abandoned(lifecycle, self._is_alive, self._say)
+        self._left_open = await end_abandoned(lifecycle, self._is_alive, self._say, self._warn)
         intent = lifecycle.intend(order)
         self._reference = intent.reference
         async with holding(lifecycle, intent, phase=self._phase, keep=order.keep, wait=False) as record:
@@ -115,7 +117,7 @@ class Tenancy:
             _about_its_price(record, ceiling),
         ):
             if sentence:
-                self._say(sentence)
+                self._warn(sentence)
 
 
 def _about_its_end(record: LeaseRecord, lifecycle: Lifecycle, *, keep: bool) -> str | None:

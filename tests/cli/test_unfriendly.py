@@ -165,7 +165,7 @@ def test_a_platform_that_is_not_there_is_status_seven(harpoon: Operator) -> None
     ran = harpoon("infer", "Hi")
     assert (ran.status, ran.out) == (7, "")
     assert ran.err.startswith(f"error: cannot reach http://127.0.0.1:{port}")
-    assert "hint: harpoon doctor" in ran.err
+    assert "; harpoon doctor" in ran.err
 
 
 def test_a_wrong_key_names_all_it_may_be(live: Operator) -> None:

@@ -65,6 +65,7 @@ class Command:
             self.lifecycle,
             is_alive=lambda name: name in alive,
             say=self.said.append,
+            warn=self.said.append,
             phase=lambda _: nullcontext(),
         )
         try:

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harpoon_cli.client.service import Features
+from harpoon_cli.client.service import Features, IncompleteList
 from harpoon_cli.domain import (
     Lease,
     LeaseId,
@@ -109,6 +109,8 @@ class FakePlatform:
     starts_after_s: float = 1.0
     honours_keys: bool = True
     """Does it do what its features promise?"""
+    spoilt_rows: int = 0
+    """How many rows of its list cannot be read."""
     slots: dict[LeaseId, Slot] = field(default_factory=dict)
     keys: dict[str, LeaseId] = field(default_factory=dict)
     numbers: Iterable[int] = field(default_factory=count)
@@ -133,7 +135,10 @@ class FakePlatform:
         return self._lease(self._shown(lease_id))
 
     def list(self) -> tuple[Lease, ...]:
-        return tuple(self._lease(one) for one in self.live() if self._is_shown(one))
+        listed = tuple(self._lease(one) for one in self.live() if self._is_shown(one))
+        if self.spoilt_rows:
+            raise IncompleteList(listed, ["spoilt"] * self.spoilt_rows)
+        return listed
 
     def release(self, lease_id: LeaseId) -> None:
         self._shown(lease_id).released = True

@@ -16,9 +16,9 @@ from harpoon_cli.cli.lease_rows import LeaseRow, row_of_lease, row_of_record
 from harpoon_cli.cli.leasing import elsewhere
 from harpoon_cli.cli.session import Session
 from harpoon_cli.cli.watching import watch as watch_it
-from harpoon_cli.client.service import Platform
+from harpoon_cli.client.service import IncompleteList, Platform
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, Money
-from harpoon_cli.errors import HarpoonError, NotOffered, PlatformError, UsageFault
+from harpoon_cli.errors import HarpoonError, NotOffered, PlatformError, StorageFault, UsageFault
 from harpoon_cli.leases.abandoned import unreadable
 from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.pricing import totals
@@ -146,8 +146,7 @@ def _costs(session: Session, since: datetime | None) -> Outcome:
 
 async def _snapshot(session: Session, *, ours: bool) -> Outcome:
     platform = session.platform()
-    records = session.ledger.open_records()
-    here = [one for one in records if one.endpoint == session.account]
+    here, told, faults = _written_down(session)
     listed, trouble = await _listed(platform)
     now = utc_now()
     known = listed or {}
@@ -158,9 +157,19 @@ async def _snapshot(session: Session, *, ours: bool) -> Outcome:
         data=LeasesData(listed is not None, tuple(rows)),
         views=[Table(COLUMNS, [_cells(row, now) for row in rows], empty="no leases are held")],
         ids=[row.lease_id or row.reference or "" for row in rows],
-        notes=[*_notes(listed, trouble), *elsewhere(session), *unreadable(session.ledger.broken_rows())],
-        errors=trouble,
+        notes=[*_notes(listed, trouble), *told],
+        errors=[*faults, *trouble],
     )
+
+
+def _written_down(session: Session) -> tuple[list[LeaseRecord], list[str], list[HarpoonError]]:
+    """The ledger's open records here, what else it tells, and why it tells nothing where that is so."""
+    try:
+        ledger = session.ledger
+        here = [one for one in ledger.open_records() if one.endpoint == session.account]
+        return here, [*elsewhere(session), *unreadable(ledger.broken_rows())], []
+    except StorageFault as fault:  # what the platform lists costs money all the same
+        return [], [], [fault]
 
 
 async def _listed(platform: Platform) -> tuple[dict[str, Lease] | None, list[HarpoonError]]:
@@ -168,11 +177,17 @@ async def _listed(platform: Platform) -> tuple[dict[str, Lease] | None, list[Har
     if not platform.control.features.lists:
         return None, []
     try:
-        return {lease.id: lease for lease in await platform.control.leases()}, []
+        return _by_id(await platform.control.leases()), []
+    except IncompleteList as partly:
+        return _by_id(partly.leases), [partly]
     except NotOffered:
         return None, []
     except PlatformError as error:
         return None, [error]
+
+
+def _by_id(leases: Sequence[Lease]) -> dict[str, Lease]:
+    return {lease.id: lease for lease in leases}
 
 
 def _notes(listed: dict[str, Lease] | None, trouble: Sequence[HarpoonError]) -> list[str]:

@@ -273,7 +273,7 @@ def test_a_ceiling_shortens_the_time_that_nobody_asked_for(live: Operator) -> No
         ran = live(*line, "--max-cost", "0.01", "-o", "json")
         assert (ran.status, ran.data["ttl_s"]) == (0, 92)
         assert Decimal(ran.data["worst_case_cost"]["amount"]) <= Decimal("0.01")
-        assert "the lease is for 92 s, not 900 s: the ceiling of 0.01 pays for no more" in ran.json["notes"]
+        assert "the lease is for 92 s, not 900 s: the ceiling of $0.01 pays for no more" in ran.json["notes"]
     [row] = live("leases", "-o", "json").data["leases"]
     left = datetime.fromisoformat(row["expires_at"]) - datetime.fromisoformat(row["asked_at"])
     assert left.total_seconds() == pytest.approx(92, abs=2)

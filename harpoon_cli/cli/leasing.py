@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from decimal import Decimal
 from functools import partial
 
+from harpoon_cli.amounts import told_exactly
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import LeaseRecord, Pool
 from harpoon_cli.errors import StorageFault
@@ -28,9 +29,10 @@ def budget_of(session: Session, pool: Pool, ttl_s: int | None, max_cost: Decimal
     most = configured.max_cost if max_cost is None else max_cost
     asked_s = configured.ttl_s if ttl_s is None else ttl_s
     terms = budget(pool.price, asked_s, most, fixed=ttl_s is not None)
-    if terms.shortened:
+    if terms.shortened and pool.price is not None and most is not None:
+        ceiling = told_exactly(most, pool.price.currency)
         session.screen.warn(
-            f"the lease is for {terms.ttl_s} s, not {asked_s} s: the ceiling of {most:f} pays for no more"
+            f"the lease is for {terms.ttl_s} s, not {asked_s} s: the ceiling of {ceiling} pays for no more"
         )
     return terms
 

@@ -14,6 +14,9 @@ from harpoon_cli.leases.recovery import Recovered, recover
 from harpoon_cli.leases.settling import OVER
 from harpoon_cli.leases.sweep import overdue, sweep
 
+KEPT_FOR = timedelta(days=400)
+"""How long a lease that is over stays in the ledger: a year, and time to look at it."""
+
 AT_MOST = 16
 """How many abandoned leases a command ends that was not asked to: with a dead platform each takes seconds."""
 
@@ -49,6 +52,7 @@ async def end_abandoned(
     """
     for sentence in unreadable(lifecycle.ledger.broken_rows()):
         warn(sentence)
+    lifecycle.ledger.forget(lifecycle.now() - KEPT_FOR)
     stray: tuple[LeaseRecord, ...] = ()
     if not lifecycle.ledger.searched(lifecycle.endpoint, apart=timedelta(seconds=ABSENCE_PROVES_AFTER_S)):
         with suppress(PlatformError):  # the command meets the same trouble, and tells it

@@ -357,10 +357,21 @@ class Lifecycle:
         return await self._settling.settle(record, within_s=within_s)
 
     def believe_gone(self, record: LeaseRecord) -> LeaseRecord:
-        """Close a record on the word of a person who has looked at the platform."""
-        self.ledger.absent(record.reference, self.now())
-        self.ledger.released(record.reference, self.now())
+        """Close a record on the word of a person who has looked at the platform.
+
+        What it can have cost at most stays known: to now, or to the end that the platform gave every lease.
+        """
+        self.ledger.believed(record.reference, self._latest_end(record))
         return self._settling.known(record)
+
+    def _latest_end(self, record: LeaseRecord) -> datetime:
+        now = self.now()
+        if record.lease_id is not None or not self.control.features.ttl:
+            return now
+        try:
+            return min(now, (record.asked_at or record.intended_at) + timedelta(seconds=record.request.ttl_s))
+        except OverflowError:  # a time that no calendar holds is none
+            return now
 
     def is_over(self, record: LeaseRecord) -> bool:
         """Is nothing left to give back?"""

@@ -94,8 +94,8 @@ class Settling:
         listing = "harpoon leases, or its console" if self.control.features.lists else "its console"
         return (
             f"harpoon cannot tell whose a lease is there, so look yourself ({listing}) for one in pool "
-            f"{record.request.pool_id} made at about {record.intended_at:%H:%M:%S} UTC: if it is there, end it "
-            f"with harpoon release ID; then {settles} --confirmed-gone"
+            f"{record.request.pool_id} made at about {record.intended_at:%H:%M:%S} UTC: if it is there, end "
+            f"it with harpoon release ID; then {settles} --confirmed-gone"
         )
 
     def known(self, record: LeaseRecord) -> LeaseRecord:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 
+from harpoon_cli.amounts import told, told_above
 from harpoon_cli.domain import LeaseRecord, Receipt, Reference, Step
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases.abandoned import IsAlive, Say, end_abandoned
@@ -138,5 +139,6 @@ def _about_its_price(record: LeaseRecord, ceiling: Ceiling | None) -> str | None
     """Is its price higher than the one by which a ceiling was checked?"""
     if ceiling is None or record.price is None or record.price.per_hour <= ceiling.quoted.per_hour:
         return None
-    own = f"{record.price.per_hour:f} {record.price.currency} an hour"
-    return f"lease {record.lease_id} costs {own}, more than the {ceiling.quoted.per_hour:f} of its pool"
+    own = told_above(record.price.per_hour, ceiling.quoted.per_hour, record.price.currency)
+    pool = told(ceiling.quoted.per_hour, ceiling.quoted.currency)
+    return f"lease {record.lease_id} costs {own} an hour, more than the {pool} of its pool"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated
@@ -39,8 +40,9 @@ from harpoon_cli.domain import (
     Receipt,
     Usage,
 )
-from harpoon_cli.errors import CostCeilingReached, MayStillBill, UsageFault
-from harpoon_cli.leases.lifecycle import Order
+from harpoon_cli.errors import CostCeilingReached, MayStillBill, StorageFault, UsageFault
+from harpoon_cli.leases.lifecycle import Order, utc_now
+from harpoon_cli.leases.receipts import receipt_of, receipt_of_shown
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Outcome, Text, Tone
 from harpoon_cli.routing.decision import Decision
@@ -145,10 +147,12 @@ async def infer(
     tell_choice(session, question.decision, in_full=explain)
     if leases_anew:
         return await _on_new_lease(session, platform, question, pools, terms, explain=explain)
-    with using(session, record):
-        answer = await ask(session, platform, question, held.id if held else None)
-    session.receipt = _receipt_without_lease(session, held)
-    return _outcome(session, question, answer, explain=explain)
+    try:
+        with using(session, record):
+            answer = await ask(session, platform, question, held.id if held else None)
+    finally:
+        session.receipt = _receipt_so_far(session, platform, held, record)
+    return _outcome(session, question, answer, explain=explain, own=False)
 
 
 def _refuse_terms(terms: Terms, lease: str | None) -> None:
@@ -237,19 +241,25 @@ async def _on_new_lease(
     return _outcome(session, question, answer, explain=explain)
 
 
-def _receipt_without_lease(session: Session, held: Lease | None) -> Receipt:
-    """Nothing was leased for this: only the times are this command's own."""
-    return Receipt(
-        steps=tuple(session.steps),
-        lease_id=held.id if held else None,
-        pool_id=held.pool_id if held else None,
-        gpu=held.gpu if held else None,
-        price=held.price if held else None,
-        kept=held is not None,
-    )
+def _receipt_so_far(
+    session: Session, platform: Platform, held: Lease | None, record: LeaseRecord | None
+) -> Receipt | None:
+    """Of a lease that goes on: what it came to by now, by our ledger, or by what the platform shows."""
+    now = utc_now()
+    if held is None:
+        return Receipt(steps=tuple(session.steps))
+    if record is None:
+        return receipt_of_shown(held, session.steps, now)
+    with suppress(StorageFault):  # what was read before is told then
+        record = session.ledger.record(record.reference) or record
+    known = replace(record, price=record.price or held.price, gpu=record.gpu or held.gpu)
+    ends_by_itself = platform.control.features.ttl
+    return receipt_of(known, session.steps, now, kept=True, ends_by_itself=ends_by_itself)
 
 
-def _outcome(session: Session, question: Question, answer: Answer, *, explain: bool) -> Outcome:
+def _outcome(
+    session: Session, question: Question, answer: Answer, *, explain: bool, own: bool = True
+) -> Outcome:
     completion, receipt = answer.completion, session.receipt
     data = InferData(
         text=completion.text,
@@ -262,7 +272,7 @@ def _outcome(session: Session, question: Question, answer: Answer, *, explain: b
         total_s=answer.total_s,
         lease_id=receipt.lease_id if receipt else None,
         pool_id=receipt.pool_id if receipt else None,
-        cost=receipt.cost if receipt else None,
+        cost=receipt.cost if receipt and own else None,
         decision=question.decision if explain else None,
     )
     return Outcome(

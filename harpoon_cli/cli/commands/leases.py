@@ -47,26 +47,20 @@ COST_COLUMNS = (
     Column("price", "price quoted", right=True),
     Column("cost", "cost estimated", right=True),
     Column("idle", "idle", right=True),
-)
-
-UNKNOWN_COLUMNS = (
-    Column("lease", "lease"),
-    Column("pool", "pool"),
-    Column("asked_at", "asked for at"),
-    Column("state", "state"),
-    Column("trouble", "what happened"),
+    Column("trouble", "why unknown", minor=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LeasesData:
-    """platform_lists is false where the platform cannot list leases, or is not asked: only our ledger speaks.
+    """platform_lists is false where the platform cannot list leases: only our ledger speaks; null where it is
+    not asked.
 
     With --cost there are also leases that are over; `leases` are those whose cost is known, cost_unknown the
     others, and total is the exact sum of the former, for each currency. since is None for all there are.
     """
 
-    platform_lists: bool
+    platform_lists: bool | None
     leases: tuple[LeaseRow, ...]
     since: datetime | None = None
     total: tuple[Money, ...] = ()
@@ -127,14 +121,16 @@ def _costs(session: Session, since: datetime | None) -> Outcome:
     rows, unknown = priced_apart(records_since(session, began), now)
     total = totals(row.cost for row in rows if row.cost)
     views: list[Table | Facts] = [
-        Table(COST_COLUMNS, [_cost_cells(row, now) for row in rows], empty="no lease has cost anything"),
+        Table(
+            COST_COLUMNS,
+            [_cost_cells(row, now) for row in sorted((*rows, *unknown), key=_asked_at)],
+            empty="no lease has cost anything",
+        ),
     ]
     if total:
-        views.append(Facts([("total", words.money(amount)) for amount in total]))
-    if unknown:
-        views.append(Table(UNKNOWN_COLUMNS, [_unknown_cells(row) for row in unknown], title="cost unknown"))
+        views.append(Facts([("total", words.money(amount)) for amount in total], aside=True))
     return Outcome(
-        data=LeasesData(False, tuple(rows), since, total, tuple(unknown)),
+        data=LeasesData(None, tuple(rows), since, total, tuple(unknown)),
         views=views,
         ids=[row.lease_id or row.reference or "" for row in (*rows, *unknown)],
         notes=[
@@ -217,25 +213,24 @@ def _cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
 
 def _cost_cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
     return [
-        Cell(row.lease_id or words.UNKNOWN, Tone.STRONG),
+        Cell(row.lease_id or row.reference or words.UNKNOWN, Tone.STRONG),
         row.pool_id or words.UNKNOWN,
         words.instant(row.asked_at),
-        Cell("ended") if row.state is LeaseState.RELEASED else _state(row, now),
+        _ended(row) if row.state is LeaseState.RELEASED else _state(row, now),
         words.duration(row.seconds_held),
         words.hourly(row.price),
         words.amount(row.cost.amount, row.cost.currency) if row.cost else words.UNKNOWN,
         words.share(row.idle_share),
+        words.UNKNOWN if row.cost else row.trouble or "its price is not known",
     ]
 
 
-def _unknown_cells(row: LeaseRow) -> list[Cell | str]:
-    return [
-        Cell(row.lease_id or row.reference or words.UNKNOWN, Tone.STRONG),
-        row.pool_id or words.UNKNOWN,
-        words.instant(row.asked_at),
-        Cell(row.state or words.UNKNOWN, Tone.WARN),
-        row.trouble or ("its price is not known" if row.lease_id else words.UNKNOWN),
-    ]
+def _asked_at(row: LeaseRow) -> datetime:
+    return row.asked_at or ALWAYS
+
+
+def _ended(row: LeaseRow) -> Cell:
+    return Cell("believed gone", Tone.WARN) if row.believed_gone else Cell("ended")
 
 
 def _state(row: LeaseRow, now: datetime) -> Cell:

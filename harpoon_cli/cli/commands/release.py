@@ -252,7 +252,7 @@ def _cells(one: Tenure) -> list[Cell | str]:
         one.pool_id,
         words.duration(one.seconds_held),
         words.price(one.price),
-        words.money(one.cost),
+        words.money(one.cost) + (", at most" if one.cost and one.believed_gone else ""),
         words.share(one.idle_share),
     ]
 

@@ -107,7 +107,7 @@ def connect_sandbox(settings: Settings, sandbox_dir: Path, observe: Observe) -> 
     return Platform(
         SANDBOX,
         lambda: open_control("seed_v1", transport, _control_options(settings, features, {}, {})),
-        lambda: _inference("seed_v1", transport, settings, None, keys=False),
+        lambda: _inference("seed_v1", transport, settings, None, keys=True),
         (transport.aclose, application.close),
     )
 

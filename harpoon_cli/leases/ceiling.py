@@ -59,7 +59,8 @@ def budget(price: Price | None, ttl_s: int, max_cost: Decimal | None, *, fixed: 
     if affordable_s is not None and affordable_s <= RESERVE_S:
         ceiling, rate = told_exactly(max_cost, price.currency), told(price.per_hour, price.currency)
         raise CostCeilingReached(
-            f"{ceiling} at {rate} an hour pays for {affordable_s} s, and {RESERVE_S:g} s are set aside for giving the lease back",
+            f"{ceiling} at {rate} an hour pays for {affordable_s} s, and {RESERVE_S:g} s are set aside for "
+            "giving the lease back",
             hint="raise --max-cost, or choose a cheaper pool: harpoon pools",
         )
     fitting_s = ttl_s if affordable_s is None else min(ttl_s, affordable_s)

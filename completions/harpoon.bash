@@ -100,7 +100,7 @@ _harpoon() {
         "route") _harpoon_offer --help ;;
         "route calibrate") _harpoon_offer --dry-run --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "route record") _harpoon_offer --file -f --small --large --small-answer --large-answer --expected --group --to --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
-        "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --max-cost --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "sandbox") _harpoon_offer --help ;;
         "sandbox pull") _harpoon_offer --model-file --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "sandbox serve") _harpoon_offer --host --port --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
@@ -119,7 +119,7 @@ _harpoon() {
         "completion/0") _harpoon_offer install show ;;
         "completion show/0") _harpoon_offer bash fish zsh ;;
         "config/0") _harpoon_offer show path validate init set ;;
-        "config set/0") _harpoon_offer profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s breaker.failures breaker.probe_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads ;;
+        "config set/0") _harpoon_offer profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s breaker.failures breaker.probe_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.allow routing.deny routing.regions routing.share routing.quality routing.usd_per_log_odds routing.s_per_log_odds routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads ;;
         "config set/1") : ;;
         "help/0") _harpoon_offer commands exit-codes ;;
         "infer/0") : ;;

@@ -33,6 +33,7 @@ class ModelEntry:
     usd_per_million_input: Decimal | None = None
     usd_per_million_output: Decimal | None = None
     origin: str = "configuration"
+    kv_kb_per_token: float | None = None
 
 
 DEFAULT_CONTEXT_TOKENS = 8192
@@ -62,8 +63,8 @@ class Catalogue:
 BUILT_IN = Catalogue(
     MappingProxyType(
         {
-            name: Model(name, vram_mb, tflops, context_tokens, served_name=name)
-            for name, vram_mb, tflops, context_tokens in BUILT_IN_MODELS
+            name: Model(name, vram_mb, tflops, context_tokens, served_name=name, kv_kb_per_token=kv_kb)
+            for name, vram_mb, tflops, context_tokens, kv_kb in BUILT_IN_MODELS
         }
     )
 )
@@ -94,6 +95,7 @@ def _laid_over(known: Model | None, name: str, entry: ModelEntry) -> Model:
         usd_per_million_input=_given(entry.usd_per_million_input, base.usd_per_million_input),
         usd_per_million_output=_given(entry.usd_per_million_output, base.usd_per_million_output),
         origin=entry.origin,
+        kv_kb_per_token=_given(entry.kv_kb_per_token, base.kv_kb_per_token),
     )
     missing = [key for key, value in (("vram_mb", model.vram_mb), ("tflops", model.tflops)) if value <= 0]
     if missing:

@@ -256,7 +256,9 @@ class Model:
     """An entry of the catalogue.
 
     served_name is what the inference server calls it; pools, where not empty, are the only ones it may use;
-    the token prices are per million tokens. `origin` says which file or table the entry comes from.
+    the token prices are per million tokens. kv_kb_per_token is what each token of a prompt and its answer
+    takes of the memory besides the model, in KB; None where that is not known. `origin` says which file or
+    table the entry comes from.
     """
 
     name: str
@@ -268,6 +270,7 @@ class Model:
     usd_per_million_input: Decimal | None = None
     usd_per_million_output: Decimal | None = None
     origin: str = "built in"
+    kv_kb_per_token: float | None = None
 
     @property
     def requirements(self) -> Requirements:

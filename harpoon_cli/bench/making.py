@@ -14,6 +14,7 @@ from harpoon_cli.bench.sample import Shot
 
 if TYPE_CHECKING:
     from harpoon_cli.routing.decision import Candidate, Policy
+    from harpoon_cli.routing.weights import Weights
 
 MADE_AHEAD = 1_000
 """So many shots whose models are chosen by routing are made before the run: a choice takes its time."""
@@ -33,19 +34,22 @@ class TokenCount:
 class Route:
     """Names the model for a prompt, as its server calls it, by the routing engine.
 
-    served: the server's name of each candidate. `NothingFits` where no model can take the prompt.
+    served: the server's name of each candidate; weights: the file of the operator's own, None for those
+    that come with harpoon. `NothingFits` where no model can take the prompt.
     """
 
     candidates: tuple[Candidate, ...]
     policy: Policy
     served: Mapping[str, str]
+    weights: bytes | None = None
 
     def __call__(self, text: str) -> str:
         # Most runs are of one model, and need no routing.
         from harpoon_cli.domain import Prompt
         from harpoon_cli.routing.engine import decide
 
-        return self.served[decide(Prompt(text), self.candidates, self.policy).model]
+        weights = None if self.weights is None else _weights(self.weights)
+        return self.served[decide(Prompt(text), self.candidates, self.policy, weights).model]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,13 @@ class Making:
         count: Callable[[str], int] | None = _counter(self.count.path) if self.count else None
         found = shots(self.plan, self.shard, route=self.route, count=count)
         return found if self.route is None else chain(list(islice(found, MADE_AHEAD)), found)
+
+
+@lru_cache(maxsize=1)
+def _weights(content: bytes) -> Weights:
+    from harpoon_cli.routing.weights_file import load
+
+    return load(content, "the file of routing weights")
 
 
 @lru_cache(maxsize=1)

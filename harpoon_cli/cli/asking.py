@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic
 
+from harpoon_cli.cli import latencies
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import Completion, CompletionRequest, LeaseId, Model, Prompt
@@ -47,10 +48,14 @@ async def ask(session: Session, platform: Platform, question: Question, lease_id
     )
     with session.step("execute"):
         began = monotonic()
-        if not question.streamed:
+        if question.streamed:
+            answer = await _stream(session, platform, request, began)
+        else:
             completion = await platform.inference.complete(request)
-            return Answer(completion, None, monotonic() - began)
-        return await _stream(session, platform, request, began)
+            answer = Answer(completion, None, monotonic() - began)
+    if answer.completion.engine != "simulated":
+        latencies.remember(session.account, question.model.name, answer.total_s)
+    return answer
 
 
 async def _stream(session: Session, platform: Platform, request: CompletionRequest, began: float) -> Answer:

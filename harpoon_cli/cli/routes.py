@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
-from harpoon_cli.cli.connect import routing_base
+from harpoon_cli.catalogue import Catalogue
+from harpoon_cli.cli.facts import inputs_of, policy_of
 from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Pool, PoolId, Prompt
 from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Tone
-from harpoon_cli.routing import Candidate, CandidateResult, Decision, Policy, decide
+from harpoon_cli.routing import CandidateResult, Decision, Policy
+from harpoon_cli.routing.engine import decide_on
 from harpoon_cli.routing.placement import pool_named
 
 BAR_COLUMNS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks of routing; None leaves it to the configuration."""
+
+    model: str | None = None
+    max_tokens: int | None = None
+    max_cost: Decimal | None = None
+
+    def over(self, policy: Policy, catalogue: Catalogue) -> Policy:
+        """The configured policy with this laid over it; `NoSuchModel`."""
+        return replace(
+            policy,
+            pin=catalogue.find(self.model).name if self.model else None,
+            max_tokens=self.max_tokens or policy.max_tokens,
+            max_cost=policy.max_cost if self.max_cost is None else self.max_cost,
+        )
 
 
 def only_pool(session: Session, pools: Sequence[Pool] | None, named: str | None) -> tuple[Pool, ...] | None:
@@ -27,17 +49,13 @@ def decide_for(
     session: Session,
     prompt: Prompt,
     pools: tuple[Pool, ...] | None,
+    asked: Asked,
     *,
-    pin: str | None,
-    max_tokens: int,
+    held: bool = False,
 ) -> Decision:
     """The routing engine's decision over the whole catalogue, by the configured policy."""
-    routing = session.settings.routing
-    catalogue = session.catalogue
-    small, large = catalogue.find(routing.small).name, catalogue.find(routing.large).name
-    policy = Policy(allow=(small, large), pin=pin, max_tokens=max_tokens, base=routing_base(session.settings))
-    candidates = [Candidate(model, pools) for model in catalogue.models.values()]
-    return decide(prompt, candidates, policy, installed())
+    policy = asked.over(policy_of(session.settings, session.catalogue), session.catalogue)
+    return decide_on(inputs_of(session, prompt, policy, pools, held=held), installed())
 
 
 def tell_choice(session: Session, decision: Decision, *, in_full: bool) -> None:

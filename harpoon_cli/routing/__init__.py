@@ -5,7 +5,8 @@
     weights    what the measurements count, and how far that can be trusted
     score      the sum of the signals: log-odds that a larger model is needed
     threshold  the sum that the score must reach, for each step up from a model to the next larger one
-    gates      what a model must meet to be used at all; every one is always evaluated
+    room       what slice a model needs for one prompt, and which pools may give it
+    gates/     what a model must meet to be used at all, one gate a file; every one is always evaluated
     decision   the values that all of this ends in; the explanation is the decision, printed
     engine     `decide`, which puts the above together
     placement  `choose_pool`, which finds the pool for a model
@@ -20,9 +21,12 @@ from harpoon_cli.routing.decision import (
     Decision,
     ExpectedCost,
     GateResult,
+    Inputs,
+    Known,
     Part,
     Policy,
     Quality,
+    Refusal,
     Score,
     Threshold,
     Verdict,
@@ -37,9 +41,12 @@ __all__ = [
     "Decision",
     "ExpectedCost",
     "GateResult",
+    "Inputs",
+    "Known",
     "Part",
     "Policy",
     "Quality",
+    "Refusal",
     "Score",
     "Threshold",
     "Verdict",

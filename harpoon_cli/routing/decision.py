@@ -7,23 +7,39 @@ beside it, and a margin is score minus threshold.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
-from harpoon_cli.domain import Model, Money, Pool, PoolId, Price
+from harpoon_cli.domain import Model, Money, Pool, PoolId, Price, Prompt, Requirements
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A pool that was asked for a slice just now, and had none: it has none of that size or larger."""
+
+    pool_id: PoolId
+    wanted: Requirements
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model and what is known now about where it could run.
+    """A model and what is known now about where it could run; None is not known, and removes nobody.
 
     pools are those it may be placed in, whatever they have free; None where the platform does not list its
-    pools, and then nothing about them is checked. latency_s is how long an answer is predicted to take, None
-    where that is not known.
+    pools, and then nothing about them is checked. held: the one pool is a slice that is held already.
+    refusals: what pools said to requests of this very command. latency_s is how long an answer is predicted
+    to take. shut_s is for how long the circuit breaker sends nothing where this model answers, 0 for not at
+    all. calls_left is how many calls its rate limit leaves now.
     """
 
     model: Model
     pools: tuple[Pool, ...] | None = None
     latency_s: float | None = None
+    held: bool = False
+    refusals: tuple[Refusal, ...] = ()
+    shut_s: float | None = None
+    calls_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,10 @@ class Policy:
     """What the operator asks of routing.
 
     allow: names of the models the score chooses among, in any order ("the small and the large one"); empty
-    for every candidate. pin: the one model asked for by name, whatever the score. max_tokens: the longest
+    for every candidate. deny: names that are never used. pin: the one model asked for by name, whatever the
+    score. regions: labels of regions; a pool that is known to be elsewhere is not used; empty for anywhere.
+    max_cost: what the lease may cost, in the currency of the pool. deadline_s: how long an answer may take;
+    None for no such bound. max_tokens: the longest
     answer asked for, None where that is left to the server. base: finite log-odds that the score must reach
     for a larger model. step: what each further size adds to that, where there are more than two; at least 0.
 
@@ -57,6 +76,66 @@ class Policy:
     stickiness: float = 0.5
     budget_used: float = 0.0
     pressure: float = 1.0
+    deny: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    max_cost: Decimal | None = None
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model of the catalogue, and what is known of it now; see `Candidate`."""
+
+    model: Model
+    latency_s: float | None = None
+    shut_s: float | None = None
+    calls_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that a decision is made of, besides the weights: the same inputs give the same decision.
+
+    pools, held and refusals are as in `Candidate`, the same for every model. assumed names what of this is
+    not so, but was asked about: "vram.free=40".
+    """
+
+    prompt: Prompt
+    policy: Policy
+    models: tuple[Known, ...]
+    pools: tuple[Pool, ...] | None = None
+    held: bool = False
+    refusals: tuple[Refusal, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Each model with all that is known."""
+        return tuple(
+            Candidate(
+                known.model,
+                self.pools,
+                known.latency_s,
+                held=self.held,
+                refusals=self.refusals,
+                shut_s=known.shut_s,
+                calls_left=known.calls_left,
+            )
+            for known in self.models
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """What would have to be different for another model; seen to be so by deciding again.
+
+    axis is what is changed alone. change says how, model is the one that is then used; both are None where
+    no change within the bounds does it, and bounds says which were tried.
+    """
+
+    axis: str
+    change: str | None
+    model: str | None
+    bounds: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +228,10 @@ class CandidateResult:
     """All that is known about one candidate, removed or not.
 
     threshold is what the score must reach for this model to be preferred to the next smaller one; margin is
-    the score minus that. Both are None for the smallest model and for one that the score may not choose. cost
-    is None where no token price or no max_tokens is known. pool and price are the cheapest place it fits now.
+    the score minus that. Both are None for the smallest model and for one that the score may not choose.
+    needs is the slice for this prompt, the model and its cache. cost is None where no token price or no
+    max_tokens is known, latency_s where none was measured, lease_cost (of that time, estimated) where no
+    price is known either. pool and price are the cheapest place it fits now.
     """
 
     model: str
@@ -161,6 +242,9 @@ class CandidateResult:
     cost: ExpectedCost | None
     pool: PoolId | None
     price: Price | None
+    needs: Requirements
+    latency_s: float | None = None
+    lease_cost: Money | None = None
 
     @property
     def failed(self) -> tuple[GateResult, ...]:
@@ -191,7 +275,8 @@ class Decision:
     `wanted` was removed by a gate; `reason` says which. threshold is that of the step that decided.
     small_is_right is the probability of that, by outcomes of the two models that the weights were fitted on;
     None where nothing fitted was used. prompt_tokens is an estimate. candidates are ordered from small to
-    large. quality is that of the weights which were used for this prompt.
+    large. quality is that of the weights which were used for this prompt. inputs and counterfactuals are
+    there where they were asked for.
     """
 
     model: str
@@ -205,3 +290,5 @@ class Decision:
     prompt_tokens: int
     candidates: tuple[CandidateResult, ...]
     quality: Quality
+    inputs: Inputs | None = None
+    counterfactuals: tuple[Counterfactual, ...] | None = None

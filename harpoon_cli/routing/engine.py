@@ -3,48 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from harpoon_cli.domain import Model, Prompt
-from harpoon_cli.errors import NoSuchModel, NothingFits
-from harpoon_cli.pricing import cost_of_tokens
+from harpoon_cli.errors import BreakerOpen, CostCeilingReached, HarpoonError, NoSuchModel, NothingFits
+from harpoon_cli.pricing import cost_of_lease, cost_of_tokens
 from harpoon_cli.routing.decision import (
     Candidate,
     CandidateResult,
     Decision,
     ExpectedCost,
+    Inputs,
     Policy,
     Score,
     Threshold,
     Verdict,
 )
-from harpoon_cli.routing.gates import Question, judge, permitted_pools
+from harpoon_cli.routing.gates import judge
 from harpoon_cli.routing.names import nearest
 from harpoon_cli.routing.placement import cheapest
 from harpoon_cli.routing.reading import estimate_tokens, read
+from harpoon_cli.routing.room import Question, needs, usable_pools
 from harpoon_cli.routing.score import score
 from harpoon_cli.routing.threshold import Terms, threshold
 from harpoon_cli.routing.weights import QUALITY, Weights
 from harpoon_cli.routing.weights_file import shipped
 
-_POOL_GATES = frozenset({"pools", "vram", "tflops", "capacity"})
+_POOL_GATES = frozenset({"pools", "vram", "tflops", "capacity", "residency"})
 
 
 def decide(
-    prompt: Prompt, candidates: Sequence[Candidate], policy: Policy, weights: Weights | None = None
+    prompt: Prompt,
+    candidates: Sequence[Candidate],
+    policy: Policy,
+    weights: Weights | None = None,
+    *,
+    known_score: Score | None = None,
 ) -> Decision:
     """Which of the candidates answers `prompt`, and why, down to the last digit.
 
-    By the weights that come with harpoon, where no others are given.
+    By the weights that come with harpoon, where no others are given. known_score is the prompt's by these
+    weights, where an earlier decision about it is at hand.
 
     The score names a model among those the policy allows; where a gate removed that one, the next larger that
     passes is taken, then the next smaller. Only the prompt's text is scored; its system text counts towards
-    the context. Raises NoSuchModel where the policy names no candidate, NothingFits where no model passes.
+    the context. Raises NoSuchModel where the policy names no candidate; where no model passes NothingFits, or
+    BreakerOpen or CostCeilingReached where that alone removes every model.
     """
     ordered = sorted(candidates, key=lambda candidate: _size(candidate.model))
     _check_names([candidate.model.name for candidate in ordered], policy)
     weights = weights or shipped()
-    scored = score(read(prompt.text), weights)
+    scored = known_score or score(read(prompt.text), weights)
     question = Question(policy, estimate_tokens(prompt))
     terms = Terms(policy, weights, scored.familiarity.familiar, question.prompt_tokens)
     steps = _steps(ordered, terms)
@@ -66,6 +76,14 @@ def decide(
     )
 
 
+def decide_on(
+    inputs: Inputs, weights: Weights | None = None, *, known_score: Score | None = None
+) -> Decision:
+    """`decide`, with its inputs in the decision, so that it can be explained and made again."""
+    found = decide(inputs.prompt, inputs.candidates(), inputs.policy, weights, known_score=known_score)
+    return replace(found, inputs=inputs)
+
+
 def _small_is_right(scored: Score, weights: Weights) -> float | None:
     fitted = weights.of(scored.kind) if scored.familiarity.familiar else None
     values = {part.signal: part.value for part in scored.contributions}
@@ -79,7 +97,7 @@ def _size(model: Model) -> tuple[int, float, Decimal, str]:
 def _check_names(known: Sequence[str], policy: Policy) -> None:
     if not known:
         raise NothingFits("there is no model to choose from", hint="see: harpoon models")
-    for name in (*policy.allow, *((policy.pin,) if policy.pin is not None else ())):
+    for name in (*policy.allow, *policy.deny, *((policy.pin,) if policy.pin is not None else ())):
         if name not in known:
             raise NoSuchModel(f"there is no model {name}", hint=nearest(name, known) or "see: harpoon models")
 
@@ -110,7 +128,9 @@ def _result(
 ) -> CandidateResult:
     gates = judge(candidate, question)
     step = steps.get(candidate.model.name)
-    place = cheapest(candidate.model.requirements, permitted_pools(candidate))
+    wanted = needs(candidate, question)
+    place = cheapest(wanted, usable_pools(candidate, question))
+    price, latency_s = place.price if place else None, candidate.latency_s
     return CandidateResult(
         model=candidate.model.name,
         passed=all(gate.verdict is Verdict.PASSED for gate in gates),
@@ -119,7 +139,10 @@ def _result(
         margin=None if step is None else scored.total - step.total,
         cost=_expected_cost(candidate.model, question),
         pool=place.id if place else None,
-        price=place.price if place else None,
+        price=price,
+        needs=wanted,
+        latency_s=latency_s,
+        lease_cost=cost_of_lease(price, latency_s, measured=False) if price and latency_s else None,
     )
 
 
@@ -136,21 +159,32 @@ def _chosen(results: Sequence[CandidateResult], wanted: str, policy: Policy) -> 
     by_preference = [*results[at:], *reversed(results[:at])]
     chosen = next((result for result in by_preference if result.passed), None)
     if chosen is None:
-        raise _nothing_fits(results)
+        raise _nothing_fits(results, policy)
     return chosen
 
 
-def _nothing_fits(results: Sequence[CandidateResult]) -> NothingFits:
+def _nothing_fits(results: Sequence[CandidateResult], policy: Policy) -> HarpoonError:
+    named = [result for result in results if result.model == policy.pin]
     considered = [
         result for result in results if all(gate.verdict is not Verdict.EXCLUDED for gate in result.gates)
     ]
+    considered = considered or named or list(results)
     told = "; ".join(f"{result.model}: {_failures(result)}" for result in considered)
-    roomless = [result for result in considered if any(gate.gate in _POOL_GATES for gate in result.failed)]
-    if not roomless:
+    message = f"no model can take this prompt: {told}"
+    failed = [{gate.gate for gate in result.failed} for result in considered]
+    if all(gates == {"breaker"} for gates in failed):
+        return BreakerOpen(message, hint="run the command again then")
+    if all(gates == {"budget"} for gates in failed):
+        return CostCeilingReached(message, hint="raise --max-cost, or choose a cheaper pool: harpoon pools")
+    roomless = [
+        result.model for result in considered if any(gate.gate in _POOL_GATES for gate in result.failed)
+    ]
+    if roomless:
+        return NothingFits(message, hint=f"see: harpoon pools --fits {roomless[0]}")
+    if any(gates & {"context"} for gates in failed):
         hint = "shorten the prompt, lower --max-tokens, or name a model with more context: harpoon models"
-    else:
-        hint = f"see: harpoon pools --fits {roomless[0].model}"
-    return NothingFits(f"no model can take this prompt: {told}", hint=hint)
+        return NothingFits(message, hint=hint)
+    return NothingFits(message, hint="harpoon route-explain shows every gate of every model")
 
 
 def _failures(result: CandidateResult) -> str:

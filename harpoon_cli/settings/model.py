@@ -42,6 +42,13 @@ def _argv(value: object) -> object:
     return tuple(shlex.split(value)) if isinstance(value, str) else value
 
 
+def _names(value: object) -> object:
+    """A list may be written as one text with commas, as the environment has it."""
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
 def _known_path(value: str) -> str:
     if not re.fullmatch(r"/[A-Za-z0-9._~!$&'()*+,;=:@%{}/-]*", value) or "//" in value:
         raise ValueError("not a plain path")
@@ -272,6 +279,46 @@ class Routing(_Table):
     threshold: Annotated[float, Field(ge=0, le=1), Wants("a number from 0 to 1")] = Field(
         default=0.5, description="the score from which a prompt is heavy, 0 to 1"
     )
+    allow: Annotated[
+        tuple[Name, ...] | None,
+        BeforeValidator(_names),
+        Field(min_length=1),
+        Wants("a list of models, or one text with commas"),
+    ] = Field(
+        default=None,
+        description="the models to choose among; unset, the small and the large one",
+        examples=[["gemma-270m", "mistral-7b", "qwen-30b"]],
+    )
+    deny: Annotated[
+        tuple[Name, ...] | None, BeforeValidator(_names), Wants("a list of models, or one text with commas")
+    ] = Field(
+        default=None, description="models that are never used, not even by name", examples=[["gemma-2b"]]
+    )
+    regions: Annotated[
+        tuple[Text, ...] | None, BeforeValidator(_names), Wants("a list of regions, or one text with commas")
+    ] = Field(
+        default=None,
+        description="data stays there: a pool known to be elsewhere is never used",
+        examples=[["eu-central", "eu-west"]],
+    )
+    share: Annotated[float | None, Field(ge=0, le=1), Wants("a number from 0 to 1")] = Field(
+        default=None,
+        description="in place of threshold: which share of usual prompts is heavy",
+        examples=[0.3],
+    )
+    quality: Annotated[float | None, Field(ge=0, le=1), Wants("a number from 0 to 1")] = Field(
+        default=None,
+        description="in place of both: which share of the large model's gain to win",
+        examples=[0.8],
+    )
+    usd_per_log_odds: Annotated[float | None, Field(gt=0, le=1_000_000), Wants("a number above 0")] = Field(
+        default=None,
+        description="the dearer answer, in USD, that raises the score asked for by 1",
+        examples=[0.01],
+    )
+    s_per_log_odds: Annotated[float | None, Field(gt=0, le=1_000_000), Wants("a number above 0")] = Field(
+        default=None, description="the same for the slower answer, in seconds", examples=[20]
+    )
     max_tokens: Tokens = Field(default=512, description="the longest answer, in tokens")
     temperature: Temperature | None = Field(
         default=None, description="0 to 2; unset, the server decides", examples=[0.7]
@@ -332,6 +379,9 @@ class ModelTable(_Table):
     )
     usd_per_million_output: Amount | None = Field(
         default=None, description="price of a million answer tokens", examples=[Decimal("0.20")]
+    )
+    kv_kb_per_token: Annotated[float | None, Field(gt=0, le=1_000_000), Wants("a number of KB above 0")] = (
+        Field(default=None, description="memory that each token takes besides the model", examples=[128])
     )
 
 

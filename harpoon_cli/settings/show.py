@@ -71,6 +71,7 @@ def model_entries(loaded: Loaded) -> dict[str, ModelEntry]:
             usd_per_million_input=table.usd_per_million_input,
             usd_per_million_output=table.usd_per_million_output,
             origin=_origin_of_model(loaded, name),
+            kv_kb_per_token=table.kv_kb_per_token,
         )
         for name, table in loaded.settings.models.items()
     }

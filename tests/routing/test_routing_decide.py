@@ -59,6 +59,22 @@ def verdicts(decision: Decision, name: str) -> dict[str, Verdict]:
     return {gate.gate: gate.verdict for gate in result(decision, name).failed}
 
 
+EVERY_GATE = [
+    "allow",
+    "breaker",
+    "budget",
+    "capacity",
+    "context",
+    "deadline",
+    "deny",
+    "pin",
+    "pools",
+    "rate",
+    "residency",
+    "tflops",
+    "vram",
+]
+
 models = st.builds(
     Model,
     name=st.text("abcdef", min_size=1, max_size=4),
@@ -136,15 +152,7 @@ def test_what_is_chosen_passes_every_gate_and_every_candidate_hears_every_gate(
     assert result(decision, decision.model).passed
     assert {each.model for each in decision.candidates} == {each.model.name for each in crowd}
     for each in decision.candidates:
-        assert [gate.gate for gate in each.gates] == [
-            "pin",
-            "allow",
-            "context",
-            "pools",
-            "vram",
-            "tflops",
-            "capacity",
-        ]
+        assert [gate.gate for gate in each.gates] == EVERY_GATE
         assert each.passed == (not each.failed)
         assert all(gate.sentence for gate in each.gates)
 
@@ -265,7 +273,7 @@ def test_a_card_that_is_too_small_and_one_that_is_busy_are_told_apart() -> None:
     busy = dataclasses.replace(H100, vram_free_mb=1024)
     crowd = [Candidate(SMALL, (T4,)), Candidate(MIDDLE, (busy,)), Candidate(LARGE, (T4,))]
     decision = decide(EASY, crowd, Policy())
-    assert verdicts(decision, "mistral-7b") == {"capacity": Verdict.NOT_NOW}
+    assert verdicts(decision, "mistral-7b") == {"capacity": Verdict.NOT_NOW, "vram": Verdict.NOT_NOW}
     assert verdicts(decision, "qwen-30b") == {"vram": Verdict.NEVER, "capacity": Verdict.NEVER}
 
 
@@ -307,8 +315,9 @@ def test_a_pinned_model_that_fits_nowhere_is_an_error_with_the_command_that_show
         decide(EASY, candidates(SMALL, LARGE, pools=(T4,)), Policy(pin="qwen-30b"))
     assert caught.value.message == (
         "no model can take this prompt: "
-        "qwen-30b: vram (no card is large enough: t4: VRAM: needs 30720 MB, a card has 16384), "
-        "capacity (no pool has all of it on one card: t4: VRAM: needs 30720 MB, a card has 16384)"
+        "qwen-30b: capacity (no pool has all of it on one card: t4: VRAM: needs 30720 MB, a card has 16384), "
+        "vram (no card is large enough for 30720 MB of model and a cache whose size is not known: "
+        "t4: VRAM: needs 30720 MB, a card has 16384)"
     )
     assert caught.value.hint == "see: harpoon pools --fits qwen-30b"
 

@@ -91,19 +91,21 @@ def route_of(session: Session) -> tuple[tuple[Model, ...], Route]:
     """
     # Only for this: it loads the routing engine.
     from harpoon_cli.bench.making import Route
-    from harpoon_cli.cli.connect import routing_base
-    from harpoon_cli.routing.decision import Candidate, Policy
+    from harpoon_cli.cli.facts import policy_of
+    from harpoon_cli.cli.own_weights import installed, weights_path
+    from harpoon_cli.routing.decision import Candidate
+    from harpoon_cli.routing.weights_file import LARGEST_FILE
+    from harpoon_cli.settings.files import read_small
 
-    routing, catalogue = session.settings.routing, session.catalogue
-    models = (catalogue.find(routing.small), catalogue.find(routing.large))
-    policy = Policy(
-        allow=tuple(model.name for model in models),
-        max_tokens=routing.max_tokens,
-        base=routing_base(session.settings),
-    )
+    catalogue = session.catalogue
+    policy = policy_of(session.settings, catalogue)
     known = tuple(catalogue.models.values())
     served = {model.name: model.served_name for model in known}
-    return models, Route(tuple(Candidate(model) for model in known), policy, served)
+    own: bytes | None = None
+    if installed() is not None:
+        own, _ = read_small(weights_path(), "the file of routing weights", limit=LARGEST_FILE)
+    route = Route(tuple(Candidate(model) for model in known), policy, served, own)
+    return tuple(catalogue.models[name] for name in policy.allow), route
 
 
 def security(settings: Settings) -> Security:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from typer import Option
 
+from harpoon_cli.cli.answering import Answered, Failover, Terms, on_new_lease
 from harpoon_cli.cli.arguments import (
     MaxCostOption,
     MaxTokensOption,
@@ -21,12 +22,12 @@ from harpoon_cli.cli.arguments import (
     TtlOption,
 )
 from harpoon_cli.cli.arguments import temperature as temperature_value
-from harpoon_cli.cli.asking import Answer, Question, ask
+from harpoon_cli.cli.asking import Question, ask
 from harpoon_cli.cli.command import command, new_app
-from harpoon_cli.cli.leasing import budget_of, leased, using
-from harpoon_cli.cli.placement import known_pools, place
+from harpoon_cli.cli.leasing import using
+from harpoon_cli.cli.placement import known_pools
 from harpoon_cli.cli.prompts import read_prompt
-from harpoon_cli.cli.routes import decide_for, only_pool, tell_choice
+from harpoon_cli.cli.routes import Asked, decide_for, only_pool, tell_choice
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import (
@@ -40,8 +41,8 @@ from harpoon_cli.domain import (
     Receipt,
     Usage,
 )
-from harpoon_cli.errors import CostCeilingReached, MayStillBill, StorageFault, UsageFault
-from harpoon_cli.leases.lifecycle import Order, utc_now
+from harpoon_cli.errors import StorageFault, UsageFault
+from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.leases.receipts import receipt_of, receipt_of_shown
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Outcome, Text, Tone
@@ -55,7 +56,8 @@ class InferData:
     """model is the catalogue's name that was asked for, model_used what the server says answered.
 
     first_token_s and total_s are measured from the sending of the prompt; cost is the lease's, None where no
-    price is known or the lease is not this command's own. decision is there with --explain.
+    price is known or the lease is not this command's own. failovers are the slices that could not be had
+    before. decision is there with --explain.
     """
 
     text: str
@@ -69,6 +71,7 @@ class InferData:
     lease_id: str | None
     pool_id: str | None
     cost: Money | None
+    failovers: tuple[Failover, ...]
     decision: Decision | None
 
 
@@ -80,17 +83,7 @@ class Wishes:
     max_tokens: int | None
     temperature: float | None
     streamed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the command line says about the lease; None leaves it to the configuration."""
-
-    pool: str | None
-    ttl_s: int | None
-    timeout_s: float | None
     max_cost: Decimal | None
-    keep: bool
 
 
 @command(
@@ -142,17 +135,19 @@ async def infer(
             _refuse_terms(terms, lease)
     with session.step("analyze"):
         held, record = await _held_lease(session, platform, lease) if lease else (None, None)
-        wishes = Wishes(model or _model_of(record), max_tokens, temperature, streamed=not no_stream)
-        question, pools = await _analyze(session, text, wishes, held, pool)
+        wishes = Wishes(
+            model or _model_of(record), max_tokens, temperature, streamed=not no_stream, max_cost=max_cost
+        )
+        question = await _analyze(session, text, wishes, held, pool)
     tell_choice(session, question.decision, in_full=explain)
     if leases_anew:
-        return await _on_new_lease(session, platform, question, pools, terms, explain=explain)
+        return _outcome(await on_new_lease(session, platform, question, terms), explain=explain)
     try:
         with using(session, record):
             answer = await ask(session, platform, question, held.id if held else None)
     finally:
         session.receipt = _receipt_so_far(session, platform, held, record)
-    return _outcome(session, question, answer, explain=explain, own=False)
+    return _outcome(Answered(question, answer, receipt=session.receipt, own=False), explain=explain)
 
 
 def _refuse_terms(terms: Terms, lease: str | None) -> None:
@@ -188,18 +183,18 @@ async def _analyze(
     wishes: Wishes,
     held: Lease | None,
     pool: str | None,
-) -> tuple[Question, tuple[Pool, ...] | None]:
+) -> Question:
     """Which model, by the routing engine, over what fits the pools (or the held lease)."""
     pools = (_as_pool(held),) if held else await known_pools(session)
     if held is None:
         pools = only_pool(session, pools, pool)
     routing = session.settings.routing
     max_tokens = wishes.max_tokens or routing.max_tokens
-    pin = session.catalogue.find(wishes.model).name if wishes.model else None
-    decision = decide_for(session, prompt, pools, pin=pin, max_tokens=max_tokens)
+    asked = Asked(wishes.model, wishes.max_tokens, wishes.max_cost)
+    decision = decide_for(session, prompt, pools, asked, held=held is not None)
     temperature = routing.temperature if wishes.temperature is None else wishes.temperature
     model = session.catalogue.find(decision.model)
-    return Question(prompt, decision, model, max_tokens, temperature, wishes.streamed), pools
+    return Question(prompt, decision, model, max_tokens, temperature, wishes.streamed)
 
 
 def _as_pool(held: Lease) -> Pool:
@@ -212,33 +207,6 @@ def _as_pool(held: Lease) -> Pool:
         gpu_vram_mb=gpu.vram_mb if gpu else None,
         gpu_tflops=gpu.tflops if gpu else None,
     )
-
-
-async def _on_new_lease(
-    session: Session,
-    platform: Platform,
-    question: Question,
-    pools: tuple[Pool, ...] | None,
-    terms: Terms,
-    *,
-    explain: bool,
-) -> Outcome:
-    """The answer on a lease of its own; it is not lost where only giving the lease back went wrong."""
-    requirements = question.model.requirements
-    chosen = place(session, requirements, pools, terms.pool, question.model.pools)
-    settled = budget_of(session, chosen, terms.ttl_s, terms.max_cost)
-    lifecycle = session.lifecycle(ready_s=terms.timeout_s)
-    order = Order(chosen.id, requirements, settled.ttl_s, keep=terms.keep, price=chosen.price)
-    answer = None
-    try:
-        async with leased(session, lifecycle, order, ceiling=settled.ceiling) as lease:
-            with lease.working():
-                answer = await ask(session, platform, question, lease.record.lease_id)
-    except (MayStillBill, CostCeilingReached) as trouble:
-        if answer is None:
-            raise
-        return replace(_outcome(session, question, answer, explain=explain), errors=[trouble])
-    return _outcome(session, question, answer, explain=explain)
 
 
 def _receipt_so_far(
@@ -257,10 +225,10 @@ def _receipt_so_far(
     return receipt_of(known, session.steps, now, kept=True, ends_by_itself=ends_by_itself)
 
 
-def _outcome(
-    session: Session, question: Question, answer: Answer, *, explain: bool, own: bool = True
-) -> Outcome:
-    completion, receipt = answer.completion, session.receipt
+def _outcome(found: Answered, *, explain: bool) -> Outcome:
+    question, answer, receipt = found.question, found.answer, found.receipt
+    assert answer is not None, "without an answer there is an error"
+    completion = answer.completion
     data = InferData(
         text=completion.text,
         model=question.model.name,
@@ -272,7 +240,8 @@ def _outcome(
         total_s=answer.total_s,
         lease_id=receipt.lease_id if receipt else None,
         pool_id=receipt.pool_id if receipt else None,
-        cost=receipt.cost if receipt and own else None,
+        cost=found.cost,
+        failovers=tuple(found.failovers),
         decision=question.decision if explain else None,
     )
     return Outcome(
@@ -281,6 +250,7 @@ def _outcome(
         receipt=receipt,
         receipt_facts=_facts(data),
         notes=_doubts(data),
+        errors=found.troubles,
     )
 
 
@@ -290,6 +260,7 @@ def _facts(data: InferData) -> list[tuple[str, Cell | str]]:
         f"{counts.prompt_tokens} in, {counts.completion_tokens} out" if counts else "not told by the server"
     )
     facts: list[tuple[str, Cell | str]] = [("model", _model_words(data)), ("tokens", tokens)]
+    facts += [("instead of", f"{one.model}, which {one.pool_id} had no room for") for one in data.failovers]
     if data.first_token_s is not None:
         facts.append(("first token", f"{words.duration(data.first_token_s)} measured"))
     if data.cost is not None:

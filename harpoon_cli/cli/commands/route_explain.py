@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harpoon_cli.cli.arguments import (
+    MaxCostOption,
     MaxTokensOption,
     ModelOption,
     PoolOption,
@@ -13,7 +14,7 @@ from harpoon_cli.cli.arguments import (
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.placement import known_pools
 from harpoon_cli.cli.prompts import read_prompt
-from harpoon_cli.cli.routes import decide_for, only_pool, views_of
+from harpoon_cli.cli.routes import Asked, decide_for, only_pool, views_of
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Prompt
 from harpoon_cli.render.outcome import Outcome
@@ -39,6 +40,7 @@ async def route_explain(
     pool: PoolOption = None,
     max_tokens: MaxTokensOption = None,
     system: SystemOption = None,
+    max_cost: MaxCostOption = None,
 ) -> Outcome:
     """Say which model a prompt goes to, and why; nothing is leased and nothing is run.
 
@@ -46,7 +48,5 @@ async def route_explain(
     """
     text = Prompt(await read_prompt(prompt, file), system)
     pools = only_pool(session, await known_pools(session), pool)
-    pin = session.catalogue.find(model).name if model else None
-    limit = max_tokens or session.settings.routing.max_tokens
-    decision = decide_for(session, text, pools, pin=pin, max_tokens=limit)
+    decision = decide_for(session, text, pools, Asked(model, max_tokens, max_cost))
     return Outcome(data=decision, views=views_of(decision), ids=[decision.model])

@@ -1,0 +1,154 @@
+"""Answers a question on a lease of its own; where a pool has no room the next candidate is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from harpoon_cli.cli.asking import Answer, Question, ask
+from harpoon_cli.cli.leasing import budget_of, leased
+from harpoon_cli.cli.own_weights import installed
+from harpoon_cli.cli.placement import place
+from harpoon_cli.cli.session import Session
+from harpoon_cli.client.service import Platform
+from harpoon_cli.domain import Money, Pool, PoolId, Receipt, Tenure
+from harpoon_cli.errors import CostCeilingReached, HarpoonError, MayStillBill, NoCapacity
+from harpoon_cli.leases.lifecycle import Order
+from harpoon_cli.routing.decision import CandidateResult, Decision, Inputs, Refusal
+from harpoon_cli.routing.engine import decide_on
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the command line says about the lease; None leaves it to the configuration."""
+
+    pool: str | None
+    ttl_s: int | None
+    timeout_s: float | None
+    max_cost: Decimal | None
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """A slice that was chosen and could not be had, why, and what was asked for instead."""
+
+    model: str
+    pool_id: PoolId
+    reason: str
+    next_model: str
+
+
+@dataclass(slots=True)
+class Answered:
+    """What came of a question: the one that was asked in the end, its answer, and what went before.
+
+    troubles are errors that came after the answer, such as a release that could not be confirmed; own: was it
+    asked on a lease of this command's own?
+    """
+
+    question: Question
+    answer: Answer | None = None
+    failovers: list[Failover] = field(default_factory=list)
+    troubles: list[HarpoonError] = field(default_factory=list)
+    receipt: Receipt | None = None
+    own: bool = True
+
+    @property
+    def cost(self) -> Money | None:
+        """The lease's; None where that goes on for others."""
+        return self.receipt.cost if self.receipt and self.own else None
+
+
+async def on_new_lease(session: Session, platform: Platform, question: Question, terms: Terms) -> Answered:
+    """The answer on a lease of its own; it is not lost where only giving the lease back went wrong.
+
+    A pool that surely has no room gives way to the next candidate by the same score, unless the model was
+    asked for by name. Whatever else a platform says to a request ends the command: nothing is asked for
+    while it is not certain what came of the request before.
+    """
+    found = Answered(question)
+    ended: list[Tenure] = []
+    try:
+        while True:
+            order, refusal = await _once(session, platform, found, terms)
+            if refusal is None:
+                return found
+            ended += session.receipt.ended if session.receipt else ()
+            found.question = _instead(session, found, order, refusal)
+    finally:
+        found.receipt = session.receipt = with_ended(session, ended)
+
+
+async def _once(
+    session: Session, platform: Platform, found: Answered, terms: Terms
+) -> tuple[Order, NoCapacity | None]:
+    """Ask on one lease; the refusal where the pool had no room, and nothing is left of the request."""
+    question = found.question
+    chosen, result = _place(session, question.decision, terms)
+    settled = budget_of(session, chosen, terms.ttl_s, terms.max_cost)
+    lifecycle = session.lifecycle(ready_s=terms.timeout_s)
+    order = Order(chosen.id, result.needs, settled.ttl_s, keep=terms.keep, price=chosen.price)
+    given = False
+    try:
+        async with leased(session, lifecycle, order, ceiling=settled.ceiling) as lease:
+            given = True
+            with lease.working():
+                found.answer = await ask(session, platform, question, lease.record.lease_id)
+    except NoCapacity as refusal:
+        if given or question.decision.pinned:
+            raise
+        return order, refusal
+    except (MayStillBill, CostCeilingReached) as trouble:
+        if found.answer is None:
+            raise
+        found.troubles.append(trouble)
+    return order, None
+
+
+def with_ended(session: Session, ended: Sequence[Tenure]) -> Receipt | None:
+    """The session's receipt with leases that were ended before it, which have cost money too."""
+    if not ended:
+        return session.receipt
+    receipt = session.receipt or Receipt(steps=tuple(session.steps))
+    return replace(receipt, ended=(*ended, *receipt.ended))
+
+
+def _place(session: Session, decision: Decision, terms: Terms) -> tuple[Pool, CandidateResult]:
+    """The pool that the decision names; where the platform lists none, the one that was named."""
+    result = next(one for one in decision.candidates if one.model == decision.model)
+    pools = _inputs(decision).pools
+    if pools is None:
+        return place(session, result.needs, None, terms.pool), result
+    return next(pool for pool in pools if pool.id == result.pool), result
+
+
+def _instead(session: Session, found: Answered, order: Order, refusal: NoCapacity) -> Question:
+    """The question for the next candidate, decided anew with what the pool said; `refusal` where none is."""
+    before = found.question.decision
+    said = Refusal(order.pool_id, order.requirements, refusal.message)
+    inputs = _inputs(before)
+    try:
+        decision = decide_on(
+            replace(inputs, refusals=(*inputs.refusals, said)), installed(), known_score=before.score
+        )
+    except HarpoonError as nothing:
+        session.screen.note(f"no other model can take its place: {nothing.message}")
+        raise refusal from nothing
+    found.failovers.append(Failover(before.model, order.pool_id, refusal.message, decision.model))
+    session.screen.note(
+        f"{before.model} could not be had in pool {order.pool_id}: {refusal.message}; "
+        f"{_next(decision)} is asked for instead"
+    )
+    return replace(found.question, decision=decision, model=session.catalogue.find(decision.model))
+
+
+def _next(decision: Decision) -> str:
+    result = next(one for one in decision.candidates if one.model == decision.model)
+    return f"{decision.model} in pool {result.pool}" if result.pool else decision.model
+
+
+def _inputs(decision: Decision) -> Inputs:
+    assert decision.inputs is not None, "a decision of this command line has its inputs"
+    return decision.inputs

@@ -1,0 +1,46 @@
+"""What a model must meet to be used at all, one gate a file; adding a file here adds a gate.
+
+Each file holds one `GATE`. Every gate judges alone, none stops the others, and none looks at the score. What
+is not known removes nobody. The files are found by listing this folder, in the order of their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from harpoon_cli.routing.decision import Candidate, GateResult, Verdict
+from harpoon_cli.routing.room import Question
+
+NOT_KNOWN = "not known"
+"""How the sentence of a gate begins that passes because what it judges by is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A condition: judge gives the verdict on one candidate, and the reason in words."""
+
+    name: str
+    judge: Callable[[Candidate, Question], tuple[Verdict, str]]
+
+
+def judge(candidate: Candidate, question: Question) -> tuple[GateResult, ...]:
+    """Every gate's verdict, ordered by file name."""
+    return tuple([GateResult(gate.name, *gate.judge(candidate, question)) for gate in discover()])
+
+
+@cache
+def discover() -> tuple[Gate, ...]:
+    """Every gate in this folder, ordered by file name."""
+    names = sorted(found.name for found in iter_modules(__path__))
+    return tuple(_load(name) for name in names)
+
+
+def _load(name: str) -> Gate:
+    gate = import_module(f"{__name__}.{name}").GATE
+    if not isinstance(gate, Gate):
+        raise TypeError(f"harpoon_cli/routing/gates/{name}.py: GATE is not a Gate")
+    return gate

@@ -1,0 +1,41 @@
+"""A real platform in front of which somebody stands who lets some requests for a slice not through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harpoon_cli.client.embedded import Application, Request, Response
+
+Said = tuple[int, dict[str, object]]
+
+FULL: Said = (409, {"code": "insufficient_capacity", "error": "the pool is full"})
+FAILED: Said = (500, {"code": "internal", "error": "out of order"})
+
+
+@dataclass
+class Crowded:
+    """Answers an allocate with what `says` gives for the megabytes asked for; None lets it through.
+
+    asked are the megabytes of each allocate that came, answers what each prompt was asked of.
+    """
+
+    platform: Application
+    says: Callable[[int], Said | None]
+    asked: list[int] = field(default_factory=list)
+    prompts: list[dict[str, object]] = field(default_factory=list)
+
+    async def handle(self, request: Request) -> Response:
+        if (request.method, request.path) == ("POST", "/v1/allocate"):
+            megabytes = json.loads(request.body)["requirements"]["vram_mb"]
+            self.asked.append(megabytes)
+            if (said := self.says(megabytes)) is not None:
+                status, body = said
+                return Response(status, json.dumps(body).encode(), {"content-type": "application/json"})
+        if request.path == "/v1/inference":
+            self.prompts.append(json.loads(request.body))
+        return await self.platform.handle(request)
+
+    async def close(self) -> None:
+        await self.platform.close()

@@ -1,0 +1,132 @@
+"""Where a pool has no room the next candidate is asked for: aloud, once, and leaving nothing open."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import WallClock
+from tests.cli.crowded import FAILED, FULL, Crowded, Said
+from tests.cli.rig import Operator
+from tests.sandbox.harness import KEY, application, served
+
+HARD = "Prove step by step why the algorithm is optimal, and justify each part of the complex reasoning."
+MODELS = "[models.gemma-270m]\nvram_mb = 100\n[models.qwen-30b]\nvram_mb = 900\ntflops = 9\n"
+
+Meet = Callable[[Callable[[int], Said | None]], Crowded]
+
+
+@pytest.fixture
+def meet(harpoon: Operator, tmp_path: Path) -> Iterator[Meet]:
+    """Stands a crowded platform up, and points the operator at it."""
+    with ExitStack() as stack:
+
+        def make(says: Callable[[int], Said | None]) -> Crowded:
+            crowded = Crowded(application(tmp_path / "platform", WallClock()), says)
+            url = stack.enter_context(served(crowded))
+            harpoon.environ |= {"HOSTED_AI_BASE_URL": url, "HOSTED_AI_API_KEY": KEY}
+            harpoon.configure(MODELS)
+            return crowded
+
+        yield make
+
+
+def large_is_refused(megabytes: int) -> Said | None:
+    return FULL if megabytes >= 900 else None
+
+
+def states(operator: Operator) -> list[str]:
+    ledger = operator.home / ".local/state/harpoon/ledger.db"
+    with closing(sqlite3.connect(ledger)) as rows:
+        return [state for (state,) in rows.execute("select state from leases order by rowid")]
+
+
+def test_the_next_candidate_answers_and_every_output_says_so(harpoon: Operator, meet: Meet) -> None:
+    crowded = meet(large_is_refused)
+    ran = harpoon("infer", HARD, "-o", "json")
+    assert ran.status == 0
+    assert [size >= 900 for size in crowded.asked] == [True, False]
+    assert ran.data["model"] == "gemma-270m"
+    [failover] = ran.data["failovers"]
+    assert (failover["model"], failover["pool_id"], failover["next_model"]) == (
+        "qwen-30b",
+        "pool",
+        "gemma-270m",
+    )
+    assert "the pool is full" in failover["reason"]
+    [note] = [note for note in ran.json["notes"] if "instead" in note]
+    assert note.startswith("qwen-30b could not be had in pool pool: ")
+    assert note.endswith("gemma-270m in pool pool is asked for instead")
+    assert f"note: {note}" in ran.err
+
+
+def test_a_person_reads_it_in_the_receipt(harpoon: Operator, meet: Meet) -> None:
+    meet(large_is_refused)
+    ran = harpoon("infer", HARD)
+    assert "instead of:    qwen-30b, which pool had no room for" in ran.err
+
+
+def test_nothing_of_either_request_is_left_open(harpoon: Operator, meet: Meet) -> None:
+    meet(large_is_refused)
+    assert harpoon("infer", HARD).status == 0
+    assert states(harpoon) == ["refused", "released"]
+    assert harpoon("leases", "-q").out == ""
+
+
+def test_the_explanation_is_the_decision_that_was_taken_in_the_end(harpoon: Operator, meet: Meet) -> None:
+    meet(large_is_refused)
+    decision = harpoon("infer", HARD, "--explain", "-o", "json").data["decision"]
+    assert (decision["wanted"], decision["model"]) == ("qwen-30b", "gemma-270m")
+    large = next(one for one in decision["candidates"] if one["model"] == "qwen-30b")
+    capacity = next(gate for gate in large["gates"] if gate["gate"] == "capacity")
+    assert capacity["verdict"] == "not now"
+    assert "the pool is full" in capacity["sentence"]
+
+
+def test_a_model_that_was_asked_for_by_name_is_not_replaced(harpoon: Operator, meet: Meet) -> None:
+    crowded = meet(large_is_refused)
+    ran = harpoon("infer", HARD, "--model", "qwen-30b", "-o", "json")
+    assert ran.status == 6
+    assert ran.json["errors"][0]["code"] == "no_capacity"
+    assert len(crowded.asked) == 1
+    assert states(harpoon) == ["refused"]
+
+
+def test_where_no_candidate_is_left_the_first_refusal_is_the_error(harpoon: Operator, meet: Meet) -> None:
+    crowded = meet(lambda megabytes: FULL)
+    ran = harpoon("infer", HARD, "-o", "json")
+    assert ran.status == 6
+    assert ran.json["errors"][0]["code"] == "no_capacity"
+    assert len(crowded.asked) == 2
+    assert any("no other model can take its place" in note for note in ran.json["notes"])
+    assert states(harpoon) == ["refused", "refused"]
+
+
+def test_what_is_not_surely_refused_gives_way_to_nobody(harpoon: Operator, meet: Meet) -> None:
+    crowded = meet(lambda megabytes: FAILED)
+    harpoon.configure(MODELS + "[retry]\nattempts = 1\n[platform]\nlists = false\nidempotency_keys = false\n")
+    ran = harpoon("infer", HARD, "-o", "json")
+    assert ran.status == 9
+    assert all(size >= 900 for size in crowded.asked)
+    assert states(harpoon) == ["unsure"]
+
+
+def test_where_the_breaker_of_the_models_is_open_nothing_is_leased(harpoon: Operator, meet: Meet) -> None:
+    crowded = meet(lambda megabytes: None)
+    harpoon("pools")
+    host = harpoon.environ["HOSTED_AI_BASE_URL"]
+    rest = {"healed_at": 0.0, "passed": 0, "reserve": 8.0, "reserve_at": 0.0}
+    state = harpoon.home / ".local/state/harpoon"
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    broken = {f"{host} inference": {"failures": 9, "asked_at": time.time(), **rest}}
+    (state / "breakers.json").write_text(json.dumps(broken))
+    ran = harpoon("infer", HARD, "-o", "json")
+    assert ran.status == 7
+    assert ran.json["errors"][0]["code"] == "breaker_open"
+    assert crowded.asked == []

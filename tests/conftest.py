@@ -1,4 +1,4 @@
-"""What all tests share: no keeper of a test outlives the run."""
+"""What all tests share: workers where they pay, no property that is timed, no keeper that outlives a run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from harpoon_cli.leases.keeper import SCRIPT
+
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """None for single files: a worker takes longer to start than most of them; else as many as processors."""
+    files_only = all(Path(named.partition("::")[0]).is_file() for named in config.args)
+    return 0 if files_only else None
 
 
 @pytest.fixture(scope="session", autouse=True)

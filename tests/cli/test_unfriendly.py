@@ -16,6 +16,7 @@ from typing import IO
 import pytest
 
 from tests.cli.rig import Operator
+from tests.servers import PATIENCE_S
 
 HARPOON = [sys.executable, "-m", "harpoon_cli"]
 
@@ -223,7 +224,7 @@ def test_a_signal_is_heard_while_standard_input_keeps_us_waiting(
         while _unread(waiting.stdin):
             assert waiting.poll() is None
         waiting.send_signal(number)
-        assert waiting.wait(timeout=20) == status
+        assert waiting.wait(timeout=PATIENCE_S) == status
 
 
 def _unread(pipe: IO[str]) -> int:
@@ -302,7 +303,7 @@ def test_a_reader_that_does_not_read_keeps_no_signal_from_the_release(tmp_path: 
         while b"ready" not in blocked.stderr.readline():
             pass
         blocked.send_signal(signal.SIGTERM)
-        _, err = blocked.communicate(timeout=20)
+        _, err = blocked.communicate(timeout=PATIENCE_S)
     os.close(read)
     assert blocked.returncode == 143
     assert b"released: yes" in err

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harpoon_cli.client.embedded import Application, Request, Response
+from harpoon_cli.client.embedded import Request, Response
 from harpoon_cli.client.service import DataPlane
 from harpoon_cli.domain import Completion, CompletionRequest, Delta
 from harpoon_cli.errors import BrokenOff
 from harpoon_cli.sandbox import replays
+from harpoon_cli.sandbox.application import SandboxApplication
 from harpoon_cli.sandbox.replays import KEPT_ANSWERS, KEPT_S, Piece, Replays
 from tests.cli.conftest import WallClock, harpoon
 from tests.cli.rig import Operator
@@ -125,7 +126,7 @@ def test_two_who_ask_at_once_follow_one_run_and_it_goes_on_when_they_leave() -> 
         following = asyncio.gather(whole(second), whole(third))
         await asyncio.sleep(0)
         go.set()
-        assert await following == [["a", "a"], ["a", "a"]]
+        assert list(await following) == [["a", "a"], ["a", "a"]]
 
     asyncio.run(work())
 
@@ -170,7 +171,7 @@ def test_an_end_in_the_middle_is_no_answer() -> None:
 class Losing:
     """A platform whose first answers to a prompt break off on the way, after `pieces` of them."""
 
-    inner: Application
+    inner: SandboxApplication
     pieces: int
     lost: int = 0
 

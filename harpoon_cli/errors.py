@@ -92,12 +92,12 @@ class HarpoonError(Exception):
     """Base of every error that is told to a person; anything else that escapes is a bug.
 
     `way_out` is the hint of a kind of error, where whoever raises one knows no better; None only where there
-    is nothing to do.
+    is nothing to do, or none for all of the kind.
     """
 
     code = "failed"
     exit = Exit.FAILED
-    way_out: str | None = "harpoon doctor"
+    way_out: str | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -151,7 +151,7 @@ class StorageFault(HarpoonError):
     """The ledger or another file of ours cannot be read or written."""
 
     code, exit = "storage", Exit.STORAGE
-    way_out = "check its disk and directory, or set XDG_STATE_HOME to another"
+    way_out: str | None = "check its disk and directory, or set XDG_STATE_HOME to another"
 
 
 class ThresholdsMissed(HarpoonError):

@@ -276,7 +276,8 @@ def _as_refusal(trouble: Refusal | HarpoonError) -> Refusal:
     """What the sandbox answers when it cannot do its own part."""
     if isinstance(trouble, Refusal):
         return trouble
-    details: Document = {"hint": trouble.hint} if trouble.hint else {}
+    helps = trouble.hint if trouble.hint != trouble.way_out else None  # that is for who asked for harpoon
+    details: Document = {"hint": helps} if helps else {}
     if isinstance(trouble, StorageFault):
         return Refusal(500, "storage", trouble.message, details=details)
     if isinstance(trouble, Refused) and trouble.status in (400, 413, 422):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from harpoon_cli.errors import HarpoonError, Interrupted
+from harpoon_cli.render.sink import OutputFault
 from tests.cli.rig import Operator, Ran
 from tests.servers import Conversation, Script, always, answer, served, silent_after
 
@@ -49,7 +50,8 @@ def hint_of(ran: Ran) -> str:
 
 @pytest.mark.parametrize("kind", list(kinds(HarpoonError)), ids=lambda kind: str(kind.code))
 def test_every_kind_of_error_has_a_way_out(kind: type[HarpoonError]) -> None:
-    assert bool(kind.way_out) is (kind is not Interrupted)
+    nothing_to_do = (HarpoonError, Interrupted, OutputFault)
+    assert bool(kind.way_out) is (kind not in nothing_to_do)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from harpoon_cli.cli.lease_rows import LeaseRow, row_of_lease, row_of_record
 from harpoon_cli.cli.leasing import elsewhere
 from harpoon_cli.cli.session import Session
 from harpoon_cli.cli.watching import watch as watch_it
+from harpoon_cli.client.guard import patient
 from harpoon_cli.client.service import IncompleteList, Platform
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, Money
 from harpoon_cli.errors import HarpoonError, NotOffered, PlatformError, StorageFault, UsageFault
@@ -173,7 +174,8 @@ async def _listed(platform: Platform) -> tuple[dict[str, Lease] | None, list[Har
     if not platform.control.features.lists:
         return None, []
     try:
-        return _by_id(await platform.control.leases()), []
+        with patient():
+            return _by_id(await platform.control.leases()), []
     except IncompleteList as partly:
         return _by_id(partly.leases), [partly]
     except NotOffered:

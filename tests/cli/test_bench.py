@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -22,7 +23,7 @@ from tests.bench.simulated import report as simulated
 from tests.bench.simulated import run as samples
 from tests.cli.rig import Operator, Ran
 from tests.leases.watched import ended, watched
-from tests.servers import FaultyServer, always, answer, in_turn, stream
+from tests.servers import Conversation, FaultyServer, always, answer, in_turn, stream
 
 SCHEMAS = Path(report.__file__).parents[1] / "schemas"
 CHAT_ANSWER = stream(*CHAT)
@@ -107,6 +108,24 @@ def test_a_run_that_is_ended_early_is_status_13(harpoon: Operator, server: Fault
     assert ran.status == 13
     assert ran.json["errors"][0]["code"] == "run_incomplete"
     assert ran.data["report"]["verdict"]["reasons"][0].endswith("by --max-duration")
+
+
+def test_a_bound_that_delayed_what_was_due_is_told_and_nothing_due_is_left_out(harpoon: Operator) -> None:
+    async def takes_its_time(conversation: Conversation) -> None:
+        while True:
+            await conversation.request()
+            await asyncio.sleep(0.05)
+            await conversation.send(CHAT_ANSWER)
+
+    with served(takes_its_time) as slow:
+        ran = bench(harpoon, slow, "--rate", "100", "--concurrency", "1", "--duration", "300ms", "-o", "json")
+    report, whole = ran.data["report"], ran.data["report"]["whole"]
+    assert (report["run"]["max_concurrency"], report["run"]["open_loop"]) == (1, True)
+    assert whole["completed"] == whole["started"] == len(slow.requests) > 6
+    assert whole["to_s"] > 0.3
+    p50 = {name: found["percentiles"][0]["ms"] for name, found in whole["latencies"].items()}
+    assert p50["e2e_from_intended"] > 2 * p50["e2e"]
+    assert "requests waited for one of the 1 places" in report["verdict"]["warnings"][0]
 
 
 def test_nobody_at_the_address_is_told_with_the_reason(harpoon: Operator) -> None:
@@ -203,7 +222,7 @@ WRONG = {
     "": "say which model to ask",
     "-m m --load bogus": "there is no load shape 'bogus'",
     "-m m --load poisson:rate=x": "is not a number",
-    "-m m --rate 3 --concurrency 4": "exclude each other",
+    "-m m --load soak:concurrency=2,for=9s,at_most=3": "concurrency is a bound already",
     "-m m --load poisson:3": "has no end",
     "-m m --burstiness 2": "--burstiness needs --rate",
     "-m m --load closed:4,requests=1 --requests 9": "--requests would do nothing beside --load",

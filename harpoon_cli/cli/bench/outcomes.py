@@ -18,7 +18,14 @@ from harpoon_cli.bench.work import write as work_text
 from harpoon_cli.cli.bench.data import BenchData
 from harpoon_cli.cli.bench.drive import Course
 from harpoon_cli.cli.bench.files import Wanted, read_report
-from harpoon_cli.cli.bench.outputs import compared, finished, regressions, tell_comparison
+from harpoon_cli.cli.bench.outputs import (
+    annotate_comparison,
+    compared,
+    finished,
+    refuse_unknown,
+    regressions,
+    tell_comparison,
+)
 from harpoon_cli.cli.bench.parts import save_part
 from harpoon_cli.cli.bench.views import allocation_view, comparison_views, report_views
 from harpoon_cli.cli.session import Session
@@ -63,7 +70,7 @@ def facts_of(course: Course) -> RunFacts:
     """What is run, for its report."""
     began, plan, load = course.began, course.plan, course.plan.load
     assert began is not None, "asked for once a run has begun"
-    at_once = load.at_once if isinstance(load, Shape) else None
+    shape = load if isinstance(load, Shape) else None
     return RunFacts(
         tool_version=__version__,
         started_at=began.at,
@@ -73,11 +80,11 @@ def facts_of(course: Course) -> RunFacts:
         load=load_text(load),
         work=work_text(plan.work),
         seed=plan.seed,
-        open_loop=isinstance(load, Shape) and at_once is None,
-        requests=load.requests if isinstance(load, Shape) else None,
+        open_loop=shape is not None and shape.at_once is None,
+        requests=shape.requests if shape else None,
         request_rate=_number(load, "rate"),
         burstiness=_number(load, "burstiness"),
-        max_concurrency=at_once,
+        max_concurrency=shape.most_at_once if shape else None,
         tokenizer=str(course.wishes.work.tokenizer) if course.wishes.work.tokenizer else None,
         gpu=course.gpu,
         label=course.wishes.report.label,
@@ -147,10 +154,12 @@ def comparison_outcome(
     session: Session, old: Path, new: Path, max_regression: float, reports: Sequence[Path]
 ) -> Outcome:
     """The outcome of a comparison of two result files."""
+    refuse_unknown(reports)
     found = compare(
         read_report(old), read_report(new), max_regression=max_regression, names=(str(old), str(new))
     )
     written = tell_comparison(found, reports)
+    annotate_comparison(session, found)
     return Outcome(
         data=found,
         views=[*comparison_views(found)],

@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 from harpoon_cli.bench import report, verdict
 from harpoon_cli.bench.reports import Source, save
 from harpoon_cli.bench.verdict import Bounds
+from harpoon_cli.cli.bench import drive
 from tests.bench.engine.range import CHAT, served
 from tests.bench.simulated import report as simulated
 from tests.bench.simulated import run as samples
@@ -359,6 +360,12 @@ def test_allocation_is_timed_cycle_by_cycle(live: Operator) -> None:
     assert ran.status == 0, ran.err
     assert [len(times) for times in ran.data["allocation"].values()] == [3, 3, 3, 3]
     assert ran.data["report"] is None
+    receipt = ran.json["receipt"]
+    assert [step["name"] for step in receipt["steps"]] == ["allocate", "ready", "model", "release"]
+    assert float(ran.data["allocation_cost"]["amount"]) > float(receipt["cost"]["amount"])
+    validate("bench", ran.out)
+    ignored = live("bench", "-m", "gemma-270m", "--allocation-cycles", "3", "--rate", "2", "--out", "x.json")
+    assert (ignored.status, "--rate, --out would do nothing" in ignored.err) == (2, True)
     assert live("leases", "-q").out == ""
 
 
@@ -383,6 +390,22 @@ def test_a_ceiling_that_the_load_cannot_keep_is_refused_before_the_lease(live: O
     ran = live("bench", "-m", "gemma-270m", "--rate", "1", "--duration", "10h", "--max-cost", "0.01")
     assert ran.status == 10
     assert live("leases", "-q").out == ""
+
+
+def test_the_configured_time_is_not_shortened_to_less_than_the_load(live: Operator) -> None:
+    ran = live("bench", "-m", "gemma-270m", "--duration", "3m", "--max-cost", "0.01")
+    assert ran.status == 10
+    assert "the load takes 180 s" in ran.err
+    assert live("leases", "-q").out == ""
+
+
+def test_a_load_that_the_ceiling_ends_is_status_10(live: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive, "RESERVE_S", 90.0)  # of the 92 s that the ceiling pays for
+    ran = live("bench", "-m", "gemma-270m", "--requests", "1000000", "--max-cost", "0.01", "-o", "json")
+    assert ran.status == 10, ran.err
+    assert [error["code"] for error in ran.json["errors"]] == ["cost_ceiling", "run_incomplete"]
+    assert ran.data["report"]["verdict"]["reasons"][0].endswith("by --max-cost")
+    assert ran.json["receipt"]["released"] is True
 
 
 def test_a_model_that_fits_no_pool_or_is_unknown_is_told_before_the_lease(live: Operator) -> None:

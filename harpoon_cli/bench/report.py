@@ -174,6 +174,7 @@ def build(
         watches,
         checks,
         open_loop=run.open_loop,
+        at_most=run.max_concurrency if run.open_loop else None,
         max_error_rate=max_error_rate,
         missing=missing,
         within=within,

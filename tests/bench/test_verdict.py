@@ -57,6 +57,13 @@ def test_a_run_in_good_order_is_valid_and_passes() -> None:
     assert (verdict.reasons, verdict.missed, verdict.undecided) == ((), (), ())
 
 
+def test_refusals_that_cost_a_core_and_no_time_say_nothing_about_the_tool() -> None:
+    busy = (watch(cpu_share=1.0, busiest_share=1.0),)
+    verdict = judged([failed(0), failed(1)], busy, open_loop=False).verdict
+    assert (verdict.validity, verdict.too_many_errors, verdict.passed) == (Validity.VALID, True, False)
+    assert verdict.warnings == ("no request was answered",)
+
+
 def test_one_failure_in_a_thousand_does_not_pass() -> None:
     verdict = judged([*run(), failed(at_ns=0)]).verdict
     assert verdict.validity is Validity.VALID

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harpoon_cli.client.embedded import Application, Request, Response
+from harpoon_cli.client.embedded import Request, Response
+from harpoon_cli.sandbox.application import SandboxApplication
 
 Said = tuple[int, dict[str, object]]
 
@@ -21,7 +22,7 @@ class Crowded:
     asked are the megabytes of each allocate that came, answers what each prompt was asked of.
     """
 
-    platform: Application
+    platform: SandboxApplication
     says: Callable[[int], Said | None]
     asked: list[int] = field(default_factory=list)
     prompts: list[dict[str, object]] = field(default_factory=list)

@@ -51,7 +51,7 @@ _harpoon() {
             ;;
         esac
         case "$word" in
-        --allocation-cycles | --baseline | --body | --burstiness | --concurrency | --config | --dialect | --duration | --endpoint | --expected | --file | --fits | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --report | --request-timeout | --requests | --run | --save-result | --seed | --shard | --shell | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --to | --tokenizer | --ttl | --vram | --warmup | --work | --workers | -f | -m | -o) option=$word ;;
+        --allocation-cycles | --assert | --baseline | --batch | --body | --burstiness | --concurrency | --config | --dialect | --duration | --endpoint | --expected | --file | --fits | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --replay | --report | --request-timeout | --requests | --run | --save-result | --seed | --shard | --shell | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --to | --tokenizer | --ttl | --vram | --warmup | --what-if | --work | --workers | -f | -m | -o) option=$word ;;
         -*) ;;
         *) place+=1 ;;
         esac
@@ -64,13 +64,13 @@ _harpoon() {
     fi
     if [[ -n $option ]]; then
         case "$option" in
-        --allocation-cycles | --body | --burstiness | --concurrency | --dialect | --duration | --endpoint | --expected | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --output-tokens | --port | --price-per-hour | --processes | --profile | --rate | --request-timeout | --requests | --run | --seed | --shard | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --ttl | --vram | --warmup | --work | --workers) : ;;
+        --allocation-cycles | --assert | --body | --burstiness | --concurrency | --dialect | --duration | --endpoint | --expected | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --output-tokens | --port | --price-per-hour | --processes | --profile | --rate | --request-timeout | --requests | --run | --seed | --shard | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --ttl | --vram | --warmup | --what-if | --work | --workers) : ;;
         --lease) _harpoon_live leases ;;
         --fits | --model | -m) _harpoon_live models ;;
         --pool) _harpoon_live pools ;;
         --output | -o) _harpoon_offer auto ids json table tsv ;;
         --shell) _harpoon_offer bash fish zsh ;;
-        --baseline | --config | --file | --model-file | --out | --prompts | --report | --save-result | --to | --tokenizer | -f) _harpoon_paths ;;
+        --baseline | --batch | --config | --file | --model-file | --out | --prompts | --replay | --report | --save-result | --to | --tokenizer | -f) _harpoon_paths ;;
         esac
         return
     fi
@@ -100,7 +100,7 @@ _harpoon() {
         "route") _harpoon_offer --help ;;
         "route calibrate") _harpoon_offer --dry-run --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "route record") _harpoon_offer --file -f --small --large --small-answer --large-answer --expected --group --to --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
-        "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --max-cost --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --max-cost --what-if --assert --batch --replay --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "sandbox") _harpoon_offer --help ;;
         "sandbox pull") _harpoon_offer --model-file --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "sandbox serve") _harpoon_offer --host --port --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;

@@ -351,6 +351,10 @@ complete -c harpoon -n '__harpoon_at route-explain' -l pool -d 'Lease from this 
 complete -c harpoon -n '__harpoon_at route-explain' -l max-tokens -d 'The longest answer, in tokens.' -r
 complete -c harpoon -n '__harpoon_at route-explain' -l system -d 'A text that stands before the prompt.' -r
 complete -c harpoon -n '__harpoon_at route-explain' -l max-cost -d 'What the lease may cost at most: it is refused, shortened or ended.' -r
+complete -c harpoon -n '__harpoon_at route-explain' -l what-if -d 'Assume this instead; repeats. Keys: vram.free (GB of the largest free slice, in every pool), tflops.free (TFLOPS of the largest free slice, in every pool), slices.free (free slices in every pool), price.hour (price of an hour, in every pool), price.MODEL (USD for a million tokens of the model), latency.MODEL (seconds that an answer of the model takes), context.MODEL (tokens of the model\'s context), share (share of usual prompts for a larger model, 0 to 1), quality (share of the large model\'s gain to win, 0 to 1), threshold (probability from which a prompt is heavy, 0 to 1), max-tokens (tokens of the longest answer), max-cost (ceiling on what the lease may cost), deadline (seconds that an answer may take).' -r
+complete -c harpoon -n '__harpoon_at route-explain' -l assert -d 'Status 8 unless the decision has this model, wanted or pool: model=gemma-270m. Repeats.' -r
+complete -c harpoon -n '__harpoon_at route-explain' -l batch -d 'Foretell shares and cost for the prompts in a file: one a line, or {"prompt": …} a line.' -r -F
+complete -c harpoon -n '__harpoon_at route-explain' -l replay -d 'Decide again what -o json has recorded: the same bytes, or status 8.' -r -F
 complete -c harpoon -n '__harpoon_at route-explain' -l output -s o -d 'table, json, tsv or ids.' -r -f -a 'auto ids json table tsv'
 complete -c harpoon -n '__harpoon_at route-explain' -l quiet -s q -d 'Only the result: ids where there are any; errors are still told.'
 complete -c harpoon -n '__harpoon_at route-explain' -l verbose -s v -d 'Say what is done; -vv says every call.'

@@ -16,6 +16,7 @@
     ├── MayStillBill                may_still_bill       9
     ├── CostCeilingReached          cost_ceiling         10
     ├── WeightsRefused              weights_refused      8
+    ├── NotAsExpected               not_as_expected      8
     └── PlatformError               platform             1   (carries an Effect)
         ├── NotSent                 unreachable          7   Effect.NOT_SENT
         ├── BreakerOpen             breaker_open         7   Effect.NOT_SENT
@@ -61,7 +62,7 @@ class Exit(IntEnum):
     NOT_FOUND = 5, "no such lease, pool or model"
     NO_CAPACITY = 6, "no capacity: nothing fits, or nothing is free"
     UNREACHABLE = 7, "unreachable, timed out or circuit breaker open; worth another try later"
-    MISSED = 8, "ran, but missed its thresholds"
+    MISSED = 8, "ran, but missed its thresholds, or what was asserted"
     MAY_STILL_BILL = 9, "something may still be billing; the message names the command that settles it"
     COST_CEILING = 10, "cost ceiling reached"
     STORAGE = 11, "the ledger or another file of ours cannot be used; nothing was asked for without it"
@@ -211,6 +212,12 @@ class WeightsRefused(HarpoonError):
 
     code, exit = "weights_refused", Exit.MISSED
     way_out = "harpoon help route calibrate"
+
+
+class NotAsExpected(HarpoonError):
+    """A routing decision is not the one that was asserted or recorded."""
+
+    code, exit = "not_as_expected", Exit.MISSED
 
 
 class PlatformError(HarpoonError):

@@ -11,12 +11,9 @@ from harpoon_cli.cli.facts import inputs_of, policy_of
 from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Pool, PoolId, Prompt
-from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Tone
-from harpoon_cli.routing import CandidateResult, Decision, Policy
+from harpoon_cli.routing import Decision, Inputs, Policy
 from harpoon_cli.routing.engine import decide_on
 from harpoon_cli.routing.placement import pool_named
-
-BAR_COLUMNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +51,25 @@ def decide_for(
     held: bool = False,
 ) -> Decision:
     """The routing engine's decision over the whole catalogue, by the configured policy."""
+    return decide_on(inputs_for(session, prompt, pools, asked, held=held), installed())
+
+
+def inputs_for(
+    session: Session,
+    prompt: Prompt,
+    pools: tuple[Pool, ...] | None,
+    asked: Asked,
+    *,
+    held: bool = False,
+) -> Inputs:
+    """What that decision is made of."""
     policy = asked.over(policy_of(session.settings, session.catalogue), session.catalogue)
-    return decide_on(inputs_of(session, prompt, policy, pools, held=held), installed())
+    return inputs_of(session, prompt, policy, pools, held=held)
+
+
+def log_odds(amount: float) -> str:
+    """To the twelfth digit: sums of what is printed are then right to a billionth."""
+    return f"{amount + 0.0:+.12f}"  # nothing is +0
 
 
 def tell_choice(session: Session, decision: Decision, *, in_full: bool) -> None:
@@ -63,84 +77,16 @@ def tell_choice(session: Session, decision: Decision, *, in_full: bool) -> None:
     if in_full or (decision.model != decision.wanted and not decision.pinned):
         session.screen.note(f"{decision.model}: {decision.reason}")
     if in_full:
-        score = decision.score
-        session.screen.note(f"{score.intercept:+.3f} intercept: where every prompt starts")
+        note, score = session.screen.note, decision.score
+        note(f"{log_odds(score.intercept)} intercept: where every prompt starts")
         for part in score.contributions:
             if part.amount:
-                session.screen.note(f"{part.amount:+.3f} {part.signal}: {part.sentence}")
-        session.screen.note(
-            f"{score.total:+.3f} score, against a threshold of {decision.threshold.total:+.3f}"
+                note(f"{log_odds(part.amount)} {part.signal}: {part.sentence}")
+        for asked in decision.threshold.parts:
+            note(f"{log_odds(-asked.amount)} threshold, {asked.name}: less {asked.sentence}")
+        note(
+            f"{log_odds(decision.margin)} margin, the sum: score {log_odds(score.total)} - threshold "
+            f"{log_odds(decision.threshold.total)}"
         )
-        session.screen.note(decision.score.familiarity.sentence)
-        session.screen.note(decision.quality.note)
-
-
-def views_of(decision: Decision) -> list[Table | Facts]:
-    """The decision as people read it: the choice, what made the score, and what each model had against it."""
-    return [_choice(decision), _contributions(decision), _candidates(decision)]
-
-
-def _choice(decision: Decision) -> Facts:
-    facts: list[tuple[str, Cell | str]] = [
-        ("model", Cell(decision.model, Tone.STRONG)),
-        ("because", decision.reason),
-        ("score", f"{decision.score.total:+.3f} log-odds that a larger model is needed"),
-        ("threshold", f"{decision.threshold.total:+.3f}"),
-        ("margin", f"{decision.margin:+.3f}"),
-        ("familiarity", decision.score.familiarity.sentence),
-        ("small is right", _probability(decision)),
-        ("prompt", f"about {decision.prompt_tokens} tokens, estimated"),
-        ("weights", f"{decision.quality.weights}: {decision.quality.note}"),
-    ]
-    return Facts(facts)
-
-
-def _probability(decision: Decision) -> str:
-    if decision.small_is_right is None:
-        return "not known: nothing fitted was used"
-    return f"with probability {decision.small_is_right:.0%}, for the models the weights were fitted on"
-
-
-def _contributions(decision: Decision) -> Table:
-    largest = max((abs(part.amount) for part in decision.score.contributions), default=0.0)
-    rows: list[Sequence[Cell | str]] = [
-        ["intercept", f"{decision.score.intercept:+.3f}", "", "where every prompt starts"]
-    ]
-    rows += [
-        [part.signal, f"{part.amount:+.3f}", _bar(part.amount, largest), part.sentence]
-        for part in sorted(decision.score.contributions, key=lambda part: -abs(part.amount))
-        if part.amount
-    ]
-    columns = [
-        Column("signal", "signal"),
-        Column("amount", "log-odds", right=True),
-        Column("bar", ""),
-        Column("sentence", "found"),
-    ]
-    return Table(columns, rows)
-
-
-def _bar(amount: float, largest: float) -> str:
-    length = round(BAR_COLUMNS * abs(amount) / largest) if largest else 0
-    return ("+" if amount > 0 else "-") * length
-
-
-def _candidates(decision: Decision) -> Table:
-    columns = [
-        Column("model", "model"),
-        Column("passed", "can run"),
-        Column("margin", "margin", right=True),
-        Column("pool", "pool"),
-        Column("against", "against it"),
-    ]
-    return Table(columns, [_candidate_row(one) for one in decision.candidates])
-
-
-def _candidate_row(result: CandidateResult) -> Sequence[Cell | str]:
-    return [
-        result.model,
-        Cell("yes", Tone.GOOD) if result.passed else Cell("no", Tone.WARN),
-        "-" if result.margin is None else f"{result.margin:+.3f}",
-        result.pool or "-",
-        "; ".join(gate.sentence for gate in result.failed) or "-",
-    ]
+        note(score.familiarity.sentence)
+        note(decision.quality.note)

@@ -227,8 +227,9 @@ class ExpectedCost:
 class CandidateResult:
     """All that is known about one candidate, removed or not.
 
-    threshold is what the score must reach for this model to be preferred to the next smaller one; margin is
-    the score minus that. Both are None for the smallest model and for one that the score may not choose.
+    score is the prompt's; threshold is what it must reach for this model to be preferred to the next smaller
+    one, and margin the score minus that: what they would be, where the score may not choose this model. Both
+    are None for the smallest.
     needs is the slice for this prompt, the model and its cache. cost is None where no token price or no
     max_tokens is known, latency_s where none was measured, lease_cost (of that time, estimated) where no
     price is known either. pool and price are the cheapest place it fits now.
@@ -243,6 +244,7 @@ class CandidateResult:
     pool: PoolId | None
     price: Price | None
     needs: Requirements
+    score: float
     latency_s: float | None = None
     lease_cost: Money | None = None
 

@@ -58,7 +58,12 @@ def decide(
     question = Question(policy, estimate_tokens(prompt))
     terms = Terms(policy, weights, scored.familiarity.familiar, question.prompt_tokens)
     steps = _steps(ordered, terms)
-    results = tuple(_result(candidate, question, scored, steps) for candidate in ordered)
+    results = tuple(
+        [
+            _result(candidate, question, scored, _step(candidate, ordered, steps, terms))
+            for candidate in ordered
+        ]
+    )
     wanted, deciding = _wanted(steps, scored, threshold(terms, ordered[:1], 1))
     chosen = _chosen(results, wanted, policy)
     return Decision(
@@ -123,11 +128,25 @@ def _wanted(steps: dict[str, Threshold | None], scored: Score, alone: Threshold)
     return wanted, deciding or alone
 
 
+def _step(
+    candidate: Candidate,
+    ordered: Sequence[Candidate],
+    steps: dict[str, Threshold | None],
+    terms: Terms,
+) -> Threshold | None:
+    """The threshold below a model; below one that the score may not choose, what it would be if it might."""
+    name = candidate.model.name
+    if name in steps:
+        return steps[name]
+    rungs = [one for one in ordered if one.model.name in steps or one is candidate]
+    place = rungs.index(candidate)
+    return threshold(terms, rungs, place) if place else None
+
+
 def _result(
-    candidate: Candidate, question: Question, scored: Score, steps: dict[str, Threshold | None]
+    candidate: Candidate, question: Question, scored: Score, step: Threshold | None
 ) -> CandidateResult:
     gates = judge(candidate, question)
-    step = steps.get(candidate.model.name)
     wanted = needs(candidate, question)
     place = cheapest(wanted, usable_pools(candidate, question))
     price, latency_s = place.price if place else None, candidate.latency_s
@@ -141,6 +160,7 @@ def _result(
         pool=place.id if place else None,
         price=price,
         needs=wanted,
+        score=scored.total,
         latency_s=latency_s,
         lease_cost=cost_of_lease(price, latency_s, measured=False) if price and latency_s else None,
     )

@@ -82,8 +82,8 @@ def test_a_gate_that_fails_removes_the_model_and_keeps_its_score(gate: str) -> N
     assert not result.passed
     assert gate in {one.gate for one in result.failed}
     assert len(result.gates) == len(FAILING)
-    if gate != "allow":  # a model that the score may not choose has none
-        assert result.margin == pytest.approx(decision.score.total + 9.0, abs=1e-9)
+    assert result.score == decision.score.total
+    assert result.margin == pytest.approx(decision.score.total + 9.0, abs=1e-9)
 
 
 UNKNOWN = ["breaker", "deadline", "rate", "pools", "vram", "tflops", "capacity", "residency", "budget"]

@@ -25,6 +25,7 @@ from harpoon_cli.cli.arguments import temperature as temperature_value
 from harpoon_cli.cli.asking import Question, ask
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.leasing import using
+from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.placement import known_pools
 from harpoon_cli.cli.prompts import read_prompt
 from harpoon_cli.cli.routes import Asked, decide_for, only_pool, tell_choice
@@ -46,6 +47,7 @@ from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.leases.receipts import receipt_of, receipt_of_shown
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Outcome, Text, Tone
+from harpoon_cli.routing.counterfactuals import explained
 from harpoon_cli.routing.decision import Decision
 
 app = new_app()
@@ -242,7 +244,7 @@ def _outcome(found: Answered, *, explain: bool) -> Outcome:
         pool_id=receipt.pool_id if receipt else None,
         cost=found.cost,
         failovers=tuple(found.failovers),
-        decision=question.decision if explain else None,
+        decision=explained(question.decision, installed()) if explain else None,
     )
     return Outcome(
         data=data,

@@ -69,10 +69,15 @@ class Settling:
                     return await self._end_unanswered(current)
                 return await self._end(current)
         except (TimeoutError, PlatformError) as error:
-            why = str(error) or "the platform did not confirm it in time"
+            why = str(error) or self._late(within_s)
             with suppress(StorageFault):
                 self.ledger.releasing(record.reference, why)
             raise self.may_still_bill(record, why) from error
+
+    def _late(self, within_s: float | None) -> str:
+        if within_s is not None:
+            return f"the platform did not confirm it within {within_s:.3g} s, and there was no time for more"
+        return f"the platform did not confirm it within {self.patience.release_s:g} s (lease.release_s)"
 
     def is_over(self, record: LeaseRecord) -> bool:
         """Is nothing left to give back?"""

@@ -201,7 +201,9 @@ class Session:
 
     @property
     def signs_of_life(self) -> Path:
-        return make_private(state_dir()) / "alive"
+        from harpoon_cli.leases.alive import SIGNS
+
+        return make_private(state_dir()) / SIGNS
 
     def may_hold_a_lease(self) -> bool:
         """Does this command take or end leases?"""

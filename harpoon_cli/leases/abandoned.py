@@ -9,7 +9,7 @@ from datetime import timedelta
 from harpoon_cli.domain import LeaseRecord, Reference
 from harpoon_cli.errors import HarpoonError, PlatformError
 from harpoon_cli.leases.lifecycle import Lifecycle
-from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S
+from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, LISTED_WITHIN_S
 from harpoon_cli.leases.recovery import Recovered, recover
 from harpoon_cli.leases.settling import OVER
 from harpoon_cli.leases.sweep import overdue, sweep
@@ -56,7 +56,7 @@ async def end_abandoned(
     stray: tuple[LeaseRecord, ...] = ()
     if not lifecycle.ledger.searched(lifecycle.endpoint, apart=timedelta(seconds=ABSENCE_PROVES_AFTER_S)):
         with suppress(PlatformError):  # the command meets the same trouble, and tells it
-            found = await found_again(lifecycle, say)
+            found = await found_again(lifecycle, say, lost=lifecycle.ledger.seems_lost())
             stray = found.stray
             if found.left_out is not None:
                 warn(found.left_out.message)
@@ -80,12 +80,16 @@ def each_once(*records: LeaseRecord) -> tuple[LeaseRecord, ...]:
     return tuple({one.reference: one for one in records}.values())
 
 
-async def found_again(lifecycle: Lifecycle, say: Say) -> Recovered:
+async def found_again(lifecycle: Lifecycle, say: Say, *, lost: bool) -> Recovered:
     """Look for leases of ours that the ledger lacks, and say what was found.
 
-    What a lost ledger had written down is in the ledger again, and may be abandoned. `PlatformError` where
-    the platform's list cannot be read.
+    What a lost ledger had written down is in the ledger again, and may be abandoned. lost: it may have been
+    lost just now, so what was leased just before may not be listed yet, and is waited for. `PlatformError`
+    where the platform's list cannot be read.
     """
+    if lost and lifecycle.evidence.can_search:
+        say(f"the ledger is new: what one before may have known is waited for, for {LISTED_WITHIN_S:g} s")
+        await lifecycle.sleep(LISTED_WITHIN_S)
     found = await recover(lifecycle)
     for record in found.restored:
         say(f"found lease {record.lease_id} of ours, which the ledger had lost")

@@ -16,6 +16,9 @@ from pathlib import Path
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases.private import private_directory
 
+SIGNS = "alive"
+"""The directory of the signs, beside the ledger; it is made with the first lease that is asked for."""
+
 
 class SignOfLife:
     """Held from creation to the end of the process (or `close`). `StorageFault` where it cannot be made.

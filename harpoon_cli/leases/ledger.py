@@ -23,6 +23,7 @@ from pathlib import Path
 from harpoon_cli.domain import Lease, LeaseRecord, LeaseState, LeaseStatus, Reference
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases import storage
+from harpoon_cli.leases.alive import SIGNS
 from harpoon_cli.leases.marks import Marks
 from harpoon_cli.leases.rows import (
     COLUMNS,
@@ -228,6 +229,16 @@ class Ledger:
             return datetime.fromisoformat(row[1]) - datetime.fromisoformat(row[0]) >= apart
         except UNREADABLE:
             return False
+
+    def is_blank(self) -> bool:
+        """Has nothing been written down yet? One that was lost and made anew looks like one never used."""
+        with storage.told(self.path):
+            query = "SELECT EXISTS (SELECT 1 FROM leases) OR EXISTS (SELECT 1 FROM searched)"
+            return not self._connection.execute(query).fetchone()[0]
+
+    def seems_lost(self) -> bool:
+        """Is it blank, although leases have been asked for here before?"""
+        return self.path.with_name(SIGNS).is_dir() and self.is_blank()
 
     def search_done(self, endpoint: str, at: datetime) -> None:
         self._change(

@@ -38,6 +38,9 @@ class UnusableLedger(Ledger):
     def searched(self, endpoint: str, *, apart: timedelta) -> bool:
         raise self.fault
 
+    def is_blank(self) -> bool:
+        raise self.fault
+
     def _change(self, statement: str, values: Mapping[str, str | None]) -> bool:
         raise self.fault
 

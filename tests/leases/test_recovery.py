@@ -10,7 +10,7 @@ import pytest
 from harpoon_cli.client.service import Features
 from harpoon_cli.domain import LeaseState
 from harpoon_cli.errors import HarpoonError, MayStillBill
-from harpoon_cli.leases.abandoned import abandoned, end_abandoned
+from harpoon_cli.leases.abandoned import abandoned, end_abandoned, found_again
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S
 from harpoon_cli.leases.recovery import Recovered, recover
 from harpoon_cli.leases.sweep import sweep
@@ -93,6 +93,20 @@ def test_a_lease_that_appears_for_a_refused_record_is_ended(make_world: MakeWorl
     world.time.forward(ABSENCE_PROVES_AFTER_S)
     assert len(recovered(world).stray) == 1
     assert world.platform.live() == []
+
+
+@pytest.mark.parametrize(("lost", "restored"), [(True, 1), (False, 0)], ids=["waits", "does not"])
+def test_after_a_loss_the_search_waits_for_what_is_not_listed_yet(
+    make_world: MakeWorld, lost: bool, restored: int
+) -> None:
+    world = make_world(shown_after_s=5.0)
+    killed_while_it_held_a_lease(world)
+    world.lose_the_ledger()
+    process, said = world.process(), list[str]()
+    found = world.time.run(found_again(process.lifecycle, said.append, lost=lost))
+    process.end()
+    assert len(found.restored) == restored
+    assert any("the ledger is new" in sentence for sentence in said) is lost
 
 
 def test_a_second_lease_that_appears_later_for_a_closed_record_is_ended(make_world: MakeWorld) -> None:

@@ -165,7 +165,7 @@ async def _found_again(
     troubles: list[HarpoonError] = list(lifecycle.ledger.broken_rows())
     stray: Sequence[LeaseRecord] = ()
     try:
-        found = await found_again(lifecycle, session.screen.note)
+        found = await found_again(lifecycle, session.screen.note, lost=lifecycle.ledger.is_blank())
         stray = found.stray
         troubles += [found.left_out] if found.left_out is not None else []
     except PlatformError as error:

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "errors": set(),
     "domain": set(),
     "built_in": set(),
+    "durations": set(),
     "veil": {"domain"},
     "pricing": GROUND,
     "catalogue": GROUND | {"built_in"},
@@ -25,9 +26,9 @@ MAY_IMPORT = {
     "client": GROUND | {"veil"},
     "leases": GROUND | {"pricing", "client.service", "client.retry"},
     "render": GROUND | {"veil"},
-    "settings": GROUND | {"catalogue"},
+    "settings": GROUND | {"catalogue", "durations"},
     "discovery": {"errors"},
-    "bench": GROUND | {"__init__", "client", "discovery", "leases", "pricing", "routing"},
+    "bench": GROUND | {"__init__", "client", "discovery", "durations", "leases", "pricing", "routing"},
     "sandbox": GROUND | {"client"},
     "cli": GROUND
     | {
@@ -35,6 +36,7 @@ MAY_IMPORT = {
         "built_in",
         "catalogue",
         "client",
+        "durations",
         "leases",
         "pricing",
         "render",
@@ -67,7 +69,7 @@ OWNERS = {
 }
 """For each library, the only files that may import it."""
 
-PURE = ("built_in", "catalogue", "domain", "errors", "pricing", "routing")
+PURE = ("built_in", "catalogue", "domain", "durations", "errors", "pricing", "routing")
 REACHES_OUT = {"asyncio", "os", "shutil", "socket", "sqlite3", "subprocess", "sys", "tempfile", "urllib"}
 
 

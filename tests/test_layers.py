@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "errors": set(),
     "domain": set(),
     "built_in": set(),
+    "durations": set(),
     "veil": {"domain"},
     "amounts": set(),
     "pricing": GROUND | {"amounts"},
@@ -26,9 +27,9 @@ MAY_IMPORT = {
     "client": GROUND | {"veil"},
     "leases": GROUND | {"amounts", "pricing", "client.service", "client.retry", "client.guard"},
     "render": GROUND | {"amounts", "veil"},
-    "settings": GROUND | {"catalogue"},
+    "settings": GROUND | {"catalogue", "durations"},
     "discovery": {"errors"},
-    "bench": GROUND | {"__init__", "client", "discovery", "leases", "pricing", "routing"},
+    "bench": GROUND | {"__init__", "client", "discovery", "durations", "leases", "pricing", "routing"},
     "sandbox": GROUND | {"client"},
     "cli": GROUND
     | {
@@ -37,6 +38,7 @@ MAY_IMPORT = {
         "built_in",
         "catalogue",
         "client",
+        "durations",
         "leases",
         "pricing",
         "render",

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from harpoon_cli.durations import parse_duration
+
 LONGEST_S = 30 * 86_400.0
 """The longest duration in a plan: thirty days."""
 
 MOST_PER_S = 1_000_000.0
 MOST_REQUESTS = 1_000_000_000
 
-_S_PER_UNIT = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,25})?"
-_PIECE = re.compile(rf"({_NUMBER})(us|ms|s|m|h|d)", re.ASCII)
-_DURATION = re.compile(rf"(?:{_PIECE.pattern})+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,10 @@ class Kind:
 
 def seconds(text: str) -> float:
     """Seconds in "90s", "15m", "1h30m", "500ms" or "90": more than none, at most thirty days."""
-    if re.fullmatch(_NUMBER, text, re.ASCII):
-        total = float(text)
-    elif _DURATION.fullmatch(text):
-        total = sum(float(number) * _S_PER_UNIT[unit] for number, unit in _PIECE.findall(text))
-    else:
-        raise ValueError('is not a duration such as "90s", "15m" or "1h30m"')
+    try:
+        total = parse_duration(text)
+    except ValueError as cause:
+        raise ValueError('is not a duration such as "90s", "15m" or "1h30m"') from cause
     if not 0 < total <= LONGEST_S:
         raise ValueError("is not a duration above 0 and up to 30 days")
     return total

@@ -131,12 +131,12 @@ def _kept(stage: StageRun, thresholds: Sequence[Threshold]) -> bool | None:
 
 
 def _checks(stage: StageRun, thresholds: Sequence[Threshold]) -> tuple[Check, ...]:
-    found = stage_figures(stage.plan, stage.recorder, stage.watches, thresholds)
+    found = stage_figures(stage.plan, stage.recorder, thresholds)
     return stage_checks(found, thresholds)
 
 
 def _stage(stage: StageRun, meets_slo: bool | None, thresholds: Sequence[Threshold]) -> Stage:
-    found = stage_figures(stage.plan, stage.recorder, stage.watches, thresholds)
+    found = stage_figures(stage.plan, stage.recorder, thresholds)
     return Stage(stage.result.level, stage.result.offered_per_s, found, meets_slo)
 
 
@@ -154,7 +154,7 @@ def _with_doubts(report: Report, stages: Sequence[StageRun], by: Judged) -> Repo
     if bad is None or report.verdict.validity is not Validity.VALID:
         return report
     stage = _stage_at(stages, bad)
-    found = stage_figures(stage.plan, stage.recorder, stage.watches, by.thresholds)
+    found = stage_figures(stage.plan, stage.recorder, by.thresholds)
     there = judge(
         found, found, stage.watches, open_loop=report.run.open_loop, max_error_rate=by.max_error_rate
     )

@@ -244,9 +244,7 @@ class StageUnderWay:
         # Not needed before: the first request is to leave soon.
         from harpoon_cli.bench.stage import stage_result
 
-        result = stage_result(
-            self.plan, self.recorder, self._watches, self._terms.thresholds, next_index=self._next_index
-        )
+        result = stage_result(self.plan, self.recorder, self._terms.thresholds, next_index=self._next_index)
         path = None if self._rows is None else self._rows.path
         return StageRun(self.plan, self.recorder, self._watches, result, path)
 

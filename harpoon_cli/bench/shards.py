@@ -122,7 +122,7 @@ def merged(parts: Sequence[ShardResult]) -> Merged:
     recorder = merge(from_recording(part.recording) for part in counted if part.recording is not None)
     watches = tuple(watch for part in counted for watch in part.watches)
     thresholds = parse_slo(first.slo) if first.slo else ()
-    result = stage_result(plan, recorder, watches, thresholds, next_index=0)
+    result = stage_result(plan, recorder, thresholds, next_index=0)
     began = [watch.began for watch in watches]
     return Merged(
         facts=replace(first.run, started_at=min(part.run.started_at for part in counted)),

@@ -12,7 +12,6 @@ from harpoon_cli.bench.recorder import Recorder
 from harpoon_cli.bench.slo import Check, Standing, Threshold, evaluate
 from harpoon_cli.bench.steady import last_start_s, steady_part
 from harpoon_cli.bench.timeline import Window
-from harpoon_cli.bench.watched import Watched
 
 COSTS = "cost_"
 """How the names of those figures begin that only a whole run has."""
@@ -21,7 +20,6 @@ COSTS = "cost_"
 def stage_result(
     plan: Plan,
     recorder: Recorder,
-    watches: Sequence[Watched],
     thresholds: Sequence[Threshold],
     *,
     next_index: int,
@@ -31,7 +29,7 @@ def stage_result(
     assert isinstance(shape, Shape), "a stage has a shape"
     window = stage_window(plan, recorder)
     found = figures(recorder, window)
-    checks = stage_checks(stage_figures(plan, recorder, watches, thresholds), thresholds)
+    checks = stage_checks(stage_figures(plan, recorder, thresholds), thresholds)
     missed = any(check.standing is Standing.MISSED for check in checks)
     length_s = max(found.to_s - found.from_s, 1e-9)
     return StageResult(
@@ -43,9 +41,7 @@ def stage_result(
     )
 
 
-def stage_figures(
-    plan: Plan, recorder: Recorder, watches: Sequence[Watched], thresholds: Sequence[Threshold]
-) -> Figures:
+def stage_figures(plan: Plan, recorder: Recorder, thresholds: Sequence[Threshold]) -> Figures:
     """The figures of a stage that are judged: of its steady part, or of all of it."""
     steady = steady_part(recorder, plan.warm_up)
     also = tuple(threshold.ppm for threshold in thresholds if threshold.ppm is not None)

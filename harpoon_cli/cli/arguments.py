@@ -10,7 +10,7 @@ from typing import Annotated
 
 from typer import Argument, BadParameter, Option
 
-from harpoon_cli.settings.durations import parse_duration
+from harpoon_cli.durations import parse_duration
 
 LONGEST_S = 30 * 24 * 3600
 """As in the settings: thirty days."""

@@ -10,10 +10,10 @@ from typer import BadParameter
 from harpoon_cli.cli.lease_rows import LeaseRow, row_of_record
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import LeaseRecord, LeaseState
+from harpoon_cli.durations import parse_duration
 from harpoon_cli.leases.abandoned import KEPT_FOR
 from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.leases.receipts import may_have_cost
-from harpoon_cli.settings.durations import parse_duration
 
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 """Before any lease."""

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from harpoon_cli.settings.durations import parse_duration
+from harpoon_cli.durations import parse_duration
 
 LONGEST_S = 30 * 24 * 3600
 """The longest duration any setting takes, in seconds: thirty days."""

@@ -82,7 +82,7 @@ def test_a_directory_that_cannot_be_made_is_a_storage_fault(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "module", ["harpoon_cli.settings.paths", "harpoon_cli.settings.durations", "harpoon_cli.catalogue"]
+    "module", ["harpoon_cli.settings.paths", "harpoon_cli.durations", "harpoon_cli.catalogue"]
 )
 def test_what_tab_completion_uses_does_not_load_pydantic(module: str) -> None:
     code = f"import sys, {module}; print([m for m in sys.modules if m.split('.')[0].startswith('pydantic')])"

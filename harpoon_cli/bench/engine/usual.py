@@ -62,11 +62,12 @@ class UsualChunks:
 
     def _is_one(self, data: bytes) -> bool:
         """Whether it is one such chunk and nothing else, as it mostly is."""
-        place = data.find(self._lead)
+        place = data.find(b"\r")
         text = place + len(self._lead)
         end = data.find(b"\n", text)
         if (
             place < 1
+            or not data.startswith(self._lead, place)
             or end + 4 != len(data)
             or end == text
             or data[text] == self._empty

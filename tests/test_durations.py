@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harpoon_cli.settings.durations import parse_duration
+from harpoon_cli.durations import parse_duration
 
 
 @pytest.mark.parametrize(

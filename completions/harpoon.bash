@@ -51,7 +51,7 @@ _harpoon() {
             ;;
         esac
         case "$word" in
-        --allocation-cycles | --assert | --baseline | --batch | --body | --burstiness | --concurrency | --config | --dialect | --duration | --endpoint | --expected | --file | --fits | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --replay | --report | --request-timeout | --requests | --run | --save-result | --seed | --shard | --shell | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --to | --tokenizer | --ttl | --vram | --warmup | --what-if | --work | --workers | -f | -m | -o) option=$word ;;
+        --allocation-cycles | --assert | --baseline | --batch | --body | --burstiness | --concurrency | --config | --dialect | --duration | --endpoint | --expected | --file | --fits | --group | --host | --input-tokens | --interval | --key-env | --key-file | --label | --large | --large-answer | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --replay | --report | --request-timeout | --requests | --run | --save-result | --seed | --shard | --shell | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --to | --tokenizer | --ttl | --vram | --warmup | --what-if | --work | --workers | -f | -m | -o) option=$word ;;
         -*) ;;
         *) place+=1 ;;
         esac
@@ -70,7 +70,7 @@ _harpoon() {
         --pool) _harpoon_live pools ;;
         --output | -o) _harpoon_offer auto ids json table tsv ;;
         --shell) _harpoon_offer bash fish zsh ;;
-        --baseline | --batch | --config | --file | --model-file | --out | --prompts | --replay | --report | --save-result | --to | --tokenizer | -f) _harpoon_paths ;;
+        --baseline | --batch | --config | --file | --key-file | --model-file | --out | --prompts | --replay | --report | --save-result | --to | --tokenizer | -f) _harpoon_paths ;;
         esac
         return
     fi
@@ -78,7 +78,7 @@ _harpoon() {
         case "$path" in
         "") _harpoon_offer --version -V --help ;;
         "allocate") _harpoon_offer --model -m --vram --tflops --pool --ttl --wait --no-wait --timeout --max-cost --dry-run --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
-        "bench") _harpoon_offer --model -m --endpoint --dialect --key-env --price-per-hour --body --stream --no-stream --route --request-timeout --lease --pool --ttl --timeout --max-cost --allocation-cycles --load --concurrency --rate --burstiness --requests --duration --max-duration --warmup --seed --processes --work --prompts --input-tokens --output-tokens --tokenizer --slo --max-error-rate --baseline --max-regression --out --report --save-result --save-detailed --label --metadata --definitions --shard --start-at --workers --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "bench") _harpoon_offer --model -m --endpoint --dialect --key-env --key-file --price-per-hour --body --stream --no-stream --route --request-timeout --lease --pool --ttl --timeout --max-cost --allocation-cycles --load --concurrency --rate --burstiness --requests --duration --max-duration --warmup --seed --processes --work --prompts --input-tokens --output-tokens --tokenizer --slo --max-error-rate --baseline --max-regression --out --report --save-result --save-detailed --label --metadata --definitions --shard --start-at --workers --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "bench compare") _harpoon_offer --max-regression --report --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "bench merge") _harpoon_offer --out --report --save-result --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "completion") _harpoon_offer --help ;;

@@ -6,6 +6,7 @@ never renamed within a version; the recording in it lets shards be put together 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -247,10 +248,38 @@ def _thinned(curve: Sequence[tuple[float, float]]) -> tuple[Point, ...]:
 
 def read(text: str, name: str) -> Report:
     """The report in the text of a file; `name` is what messages call it. `UsageFault` for anything else."""
-    report = plain.parse(Report, text, name)
+    try:
+        report = plain.parse(Report, text, name)
+    except UsageFault:
+        _refuse_known(text, name)
+        raise
     if report.schema != SCHEMA:
-        raise UsageFault(
-            f"{name} has the schema {report.schema[:40]!r}, not {SCHEMA!r}",
-            hint="use the version of harpoon that wrote it",
-        )
+        raise _other_version(name, report.schema)
     return report
+
+
+def _other_version(name: str, schema: str) -> UsageFault:
+    return UsageFault(
+        f"{name} has the schema {schema[:40]!r}, not {SCHEMA!r}",
+        hint="use the version of harpoon that wrote it",
+    )
+
+
+def _refuse_known(text: str, name: str) -> None:
+    """`UsageFault` that says what a file is where it is something else that load tests write."""
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    found = told if isinstance(told, dict) else {}
+    schema, other = str(found.get("schema")), None
+    if schema.startswith("harpoon.bench/") and schema != SCHEMA:
+        raise _other_version(name, schema)
+    if schema.startswith("harpoon/bench"):
+        other = "what -o json prints, which lacks what only comparing needs"
+    elif schema.startswith("harpoon.bench."):
+        other = "one part of a run; harpoon bench merge puts parts together"
+    elif "request_throughput" in found:
+        other = "a result under vLLM's names, which lacks what a test of significance needs"
+    if other is not None:
+        raise UsageFault(f"{name} is {other}", hint="name a file that harpoon bench --out wrote")

@@ -83,6 +83,19 @@ def resolve_key(
     return KeyFound(Secret(_checked(text, origin)), origin)
 
 
+def key_in_variable(name: str, environ: Mapping[str, str] = os.environ) -> Secret:
+    """The key that a variable of the environment holds; `ConfigurationFault` where it holds none."""
+    value = environ.get(name, "")
+    if not value:
+        raise ConfigurationFault(f"the variable {name} is not set", hint=f"export {name}=…")
+    return Secret(_checked(value, f"the variable {name}"))
+
+
+def key_in_file(path: Path) -> Secret:
+    """The key that is all a file of the user's own holds; `ConfigurationFault` where it is none."""
+    return Secret(_checked(_from_file(path), f"file {path}"))
+
+
 def _checked(text: str, origin: str) -> str:
     """The key without white space around it, fit to be sent in a header."""
     key = text.strip()
@@ -104,7 +117,7 @@ def _from_file(path: Path) -> str:
         path,
         "the key file",
         limit=_LONGEST_KEY * 2,
-        hint="platform.api_key_file names a file that holds only the key",
+        hint="name a file that holds only the key",
     )
     _refuse_loose(path, status)
     return content.decode("latin-1")  # what is not ASCII is refused by the check that follows

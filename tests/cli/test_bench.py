@@ -185,7 +185,31 @@ def test_a_key_is_sent_only_where_its_variable_is_named(harpoon: Operator, serve
     assert sent == [None] * 20 + ["Bearer for-them-alone"] * 20
     assert "for-them-alone" not in ran.out + ran.err + Path("run.json").read_text()
     ran = bench(harpoon, server, "--key-env", "NOT_SET")
-    assert (ran.status, "NOT_SET: that variable is not set" in ran.err) == (3, True)
+    assert (ran.status, "the variable NOT_SET is not set" in ran.err) == (3, True)
+    harpoon.environ["TWO_LINES"] = "key\r\nX-Mine: yes"
+    assert bench(harpoon, server, "--key-env", "TWO_LINES").status == 3
+
+
+def test_a_key_may_come_from_a_file_that_nobody_else_can_read(
+    harpoon: Operator, server: FaultyServer
+) -> None:
+    path = Path("key")
+    path.write_text("for-them-alone\n")
+    path.chmod(0o600)
+    ran = bench(harpoon, server, "--key-file", "key", "--requests", "1", "-vv")
+    assert ran.status == 0, ran.err
+    assert server.requests[0].headers["authorization"] == "Bearer for-them-alone"
+    assert "for-them-alone" not in ran.out + ran.err
+    path.chmod(0o644)
+    assert bench(harpoon, server, "--key-file", "key").status == 3
+    assert bench(harpoon, server, "--key-file", "key", "--key-env", "HOME").status == 2
+    assert len(server.requests) == 1
+
+
+def test_an_address_may_be_given_as_it_is_called(harpoon: Operator, server: FaultyServer) -> None:
+    for url in (server.url, f"{server.url}/v1/", f"{server.url}/v1/chat/completions"):
+        assert harpoon("bench", "--endpoint", url, "-m", "m", "--requests", "1").status == 0
+    assert {request.target for request in server.requests} == {"/v1/chat/completions"}
 
 
 def test_requests_carry_the_fields_that_are_given(harpoon: Operator, server: FaultyServer) -> None:
@@ -295,6 +319,22 @@ def test_what_is_allowed_or_chance_is_no_regression(harpoon: Operator, results: 
     assert harpoon("bench", "compare", "old.json", "new.json", "--max-regression", "90%").status == 0
     assert harpoon("bench", "compare", "old.json", "old.json").status == 0
     assert harpoon("bench", "compare", "new.json", "old.json").status == 0
+
+
+def test_another_kind_of_file_than_a_result_is_named(harpoon: Operator, server: FaultyServer) -> None:
+    Path("printed.json").write_text(bench(harpoon, server, "-o", "json", "--save-result", "vllm.json").out)
+    Path("newer.json").write_text('{"schema": "harpoon.bench/2"}')
+    part = ("--shard", "0/2", "--out", "part.json", "--concurrency", "2")
+    assert bench(harpoon, server, *part).status == 0
+    told = {
+        "printed.json": "is what -o json prints",
+        "vllm.json": "is a result under vLLM's names",
+        "newer.json": "has the schema 'harpoon.bench/2', not 'harpoon.bench/1'",
+        "part.json": "is one part of a run",
+    }
+    for name, sentence in told.items():
+        ran = harpoon("bench", "compare", name, name)
+        assert (ran.status, f"{name} {sentence}" in ran.err) == (2, True), ran.err
 
 
 def test_runs_too_short_to_compare_are_status_12(harpoon: Operator, server: FaultyServer) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
 
@@ -10,6 +12,7 @@ from harpoon_cli.bench.plan import Plan
 from harpoon_cli.bench.shapes import parse as load
 from harpoon_cli.bench.work import parse as work
 from harpoon_cli.cli.bench import live
+from harpoon_cli.cli.bench.charts import Charts
 from harpoon_cli.cli.bench.live import LiveView
 from harpoon_cli.domain import Money, Origin
 from harpoon_cli.render.panel import Panel
@@ -44,10 +47,34 @@ def test_a_log_gets_one_line_with_what_matters() -> None:
 def test_a_terminal_gets_latencies_rates_cost_and_a_line_of_bars() -> None:
     lines = view(LIVE, StringIO()).lines(PLAN, RECORDER, 10.0)
     assert lines[0] == "constant:rate=40,for=30s, 10 s of 30 s"
-    assert [line.split()[0] for line in lines[1:]] == [
-        "requests", "tokens", "TTFT", "ITL", "E2E", "cost", "answers/s",
-    ]  # fmt: skip
-    assert set(lines[-1].split()[1]) <= set("▁▂▃▄▅▆▇█")
+    assert lines[1].endswith("━─" + "─" * 47 + "  33%")
+    names = [line.split()[0] for line in lines[2:]]
+    assert names[:9] == ["requests", "tokens", "p50", "TTFT", "ITL", "E2E", "failed", "cost", "answers/s"]
+    assert set("".join(lines[-1].split())) <= set("▁▂▃▄▅▆▇█")
+    assert lines[4].split() == ["p50", "p90", "p99", "p99", "lately"]
+    assert "3 http_503" in lines[8]
+
+
+def test_a_narrow_terminal_cuts_no_figure_and_a_tall_one_is_filled() -> None:
+    narrow = view(replace(LIVE, width=40), StringIO()).lines(PLAN, RECORDER, 10.0)
+    assert max(map(len, narrow[1:])) <= 40
+    assert lines_of(narrow, "TTFT").split() == ["TTFT", "44", "ms", "78", "ms", "0.11", "s"]
+    low, tall = (
+        len(view(replace(LIVE, height=rows), StringIO()).lines(PLAN, RECORDER, 10.0)) for rows in (12, 60)
+    )
+    assert tall - low == live.TALLEST - 1
+
+
+def lines_of(lines: Sequence[str], name: str) -> str:
+    return next(line for line in lines if line.startswith(name))
+
+
+def test_bars_are_as_high_as_their_values() -> None:
+    charts = Charts(10, unicode=True)
+    assert charts.line([0, 1, 2, 4]) == "▁▃▅█"
+    assert [*charts.chart([1, 8, 16], 2)] == [" ▁█", "▂██"]
+    assert [*charts.chart([], 3)] == []
+    assert Charts(10, unicode=False).bar(0.5) == "##..  50%"
 
 
 def test_lines_are_painted_over_and_none_is_left_at_the_end() -> None:

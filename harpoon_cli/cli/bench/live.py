@@ -14,6 +14,8 @@ from harpoon_cli.bench.load import Shape
 from harpoon_cli.bench.plan import Plan
 from harpoon_cli.bench.recorder import Recorder
 from harpoon_cli.bench.shapes import write
+from harpoon_cli.bench.timeline import Window
+from harpoon_cli.cli.bench.charts import Charts
 from harpoon_cli.domain import Money
 from harpoon_cli.render import words
 from harpoon_cli.render.panel import Panel
@@ -27,7 +29,16 @@ OFTEN_S = 60.0
 RECENT_S = 5
 """Over how many whole seconds the present rate is."""
 
-_BARS = {True: "▁▂▃▄▅▆▇█", False: "_.-=+*#@"}
+STEPS = 4
+"""Lines above: the steps that were done before the load."""
+
+TALLEST = 8
+MOST_KINDS = 3
+LATELY = 24
+LATENCY_WIDTH = 9 + 3 * 9 + 2
+LEAST_ALONG = 12
+
+_TITLES = {"TTFT": "ttft", "ITL": "itl", "E2E": "e2e"}
 
 _PERCENTILES_PPM = (500_000, 900_000, 990_000)
 
@@ -90,31 +101,70 @@ class LiveView:
         return ", ".join([*told, *([f"{words.money(cost)} so far"] if cost else [])])
 
     def lines(self, plan: Plan, recorder: Recorder, lasted_s: float) -> Sequence[str]:
-        """What a terminal shows."""
-        return [
+        """What a terminal shows, as high as it is: how far, rates, latencies, failures, cost, and a chart."""
+        terminal = self._screen.terminal
+        charts = Charts(terminal.width - 2, unicode=terminal.err.unicode)
+        told = [
             _progress(plan, recorder, lasted_s),
-            *(f"  {name:<9}  {value}" for name, value in self._facts(recorder)),
+            *(charts.bar(done) for done in _done(plan, recorder, lasted_s)),
+            *(f"{name:<9} {value}" for name, value in _rates(recorder)),
+            *_latencies(recorder, charts),
+            *(f"{name:<9} {value}" for name, value in self._ends(recorder)),
         ]
+        answered = recorder.seconds.columns["completed"][:-1]  # the last second is not over
+        room = terminal.height - 1 - len(told) - STEPS - 1
+        heading = f"answers/s {f'up to {max(answered):,}' if answered else ''}".rstrip()
+        return [*told, heading, *charts.chart(answered, min(max(room, 1), TALLEST))]
 
-    def _facts(self, recorder: Recorder) -> Iterator[tuple[str, str]]:
-        yield "requests", ", ".join(_counts(recorder))
-        tokens = recorder.total("output_tokens")
-        yield "tokens", f"{_rate(recorder, 'output_tokens'):,.0f}/s, {tokens:,} so far"
-        for name, title in (("ttft", "TTFT"), ("itl", "ITL"), ("e2e", "E2E")):
-            ranks = recorder.histogram(name).ranks()
-            if ranks.finite:
-                told = [(f"p{ppm / 10_000:g}", ranks.percentile(ppm) or 0.0) for ppm in _PERCENTILES_PPM]
-                yield title, "  ".join(f"{word} {words.duration(value / 1e9)}" for word, value in told)
+    def _ends(self, recorder: Recorder) -> Iterator[tuple[str, str]]:
+        worst = sorted(recorder.errors.items(), key=lambda one: -one[1])[:MOST_KINDS]
+        if worst:
+            yield "failed", ", ".join(f"{count:,} {kind}" for kind, count in worst)
         if (cost := self._cost()) is not None:
             yield "cost", f"{words.money(cost)} so far"
-        yield "answers/s", self._sparkline(recorder.seconds.columns["completed"])
 
-    def _sparkline(self, counts: Sequence[int]) -> str:
-        bars = _BARS[self._screen.terminal.err.unicode]
-        width = max(self._screen.terminal.width - 15, 1)
-        shown = list(counts[:-1][-width:])  # the last second is not over
-        most = max(shown, default=0)
-        return "".join(bars[(len(bars) - 1) * count // most] if most else bars[0] for count in shown)
+
+def _rates(recorder: Recorder) -> Iterator[tuple[str, str]]:
+    yield "requests", ", ".join(_counts(recorder))
+    tokens = recorder.total("output_tokens")
+    yield "tokens", f"{_rate(recorder, 'output_tokens'):,.0f}/s, {tokens:,} so far"
+
+
+def _latencies(recorder: Recorder, charts: Charts) -> Iterator[str]:
+    """Percentiles until now, and beside them, where there is room, p99 along the last seconds."""
+    room = charts.width - LATENCY_WIDTH
+    known = [(title, name) for title, name in _TITLES.items() if recorder.histogram(name).ranks().finite]
+    if known:
+        along = "  p99 lately" if room >= LEAST_ALONG else ""
+        yield f"{'':<9}{''.join(f'{word:>9}' for word in ('p50', 'p90', 'p99'))}{along}"
+    for title, name in known:
+        ranks = recorder.histogram(name).ranks()
+        told = (words.duration((ranks.percentile(ppm) or 0.0) / 1e9) for ppm in _PERCENTILES_PPM)
+        line = f"{title:<9}{''.join(f'{one:>9}' for one in told)}"
+        lately = charts.line(_tails(recorder, name)[-room:]) if room >= LEAST_ALONG else ""
+        yield f"{line}  {lately}".rstrip()
+
+
+def _tails(recorder: Recorder, name: str) -> Sequence[float]:
+    """p99 of the latest slices."""
+    slices = recorder.slices
+    first_s = max(recorder.last_ns // 1_000_000_000 - LATELY * slices.width_s, 0)
+    recent = slices.of(name, Window(first_s, first_s + (LATELY + 2) * slices.width_s))
+    return [kept.ranks().percentile(_PERCENTILES_PPM[-1]) or 0.0 for _, kept in recent]
+
+
+def _done(plan: Plan, recorder: Recorder, lasted_s: float) -> Iterator[float]:
+    """The share of a stage that is done, where something says when it ends."""
+    load = plan.load
+    if not isinstance(load, Shape):
+        return
+    over = recorder.total("completed") + recorder.total("failed")
+    shares = [
+        *([lasted_s / load.ends_s] if load.ends_s else []),
+        *([over / load.requests] if load.requests else []),
+    ]
+    if shares:
+        yield min(max(shares), 1.0)
 
 
 def _counts(recorder: Recorder) -> Sequence[str]:

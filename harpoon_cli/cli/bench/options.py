@@ -49,6 +49,10 @@ class TargetOptions:
             "--key-env", metavar="NAME", help="The variable that holds the key for the server of --endpoint."
         ),
     ] = None
+    key_file: Annotated[
+        Path | None,
+        Option("--key-file", metavar="FILE", help="A file of yours (mode 0600) that holds that key."),
+    ] = None
     price: Annotated[
         Decimal | None,
         Option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,9 +14,10 @@ from harpoon_cli.cli.bench.options import TargetOptions
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.connection import Endpoint, identity
 from harpoon_cli.domain import LeaseId, Model, Secret
-from harpoon_cli.errors import ConfigurationFault, UsageFault
+from harpoon_cli.errors import UsageFault
 from harpoon_cli.settings.endpoint import LiveEndpoint, normal_url
 from harpoon_cli.settings.model import Settings
+from harpoon_cli.settings.secrets import key_in_file, key_in_variable
 
 if TYPE_CHECKING:
     from harpoon_cli.bench.making import Route
@@ -28,14 +28,19 @@ EMBEDDED_DIALECT = "seed_v1"
 USUAL_PATH = {"openai": "/v1"}
 """Where a dialect's servers usually have their endpoints, for a URL that names no path."""
 
+CALLED = ("/chat/completions",)
+"""What requests add to the URL; some people copy it with that."""
+
 
 def named_target(options: TargetOptions, session: Session) -> Target:
-    """The server of --endpoint. The key is that of --key-env, never the platform's."""
+    """The server of --endpoint. The key is that of --key-env or --key-file, never the platform's."""
     assert options.endpoint is not None, "asked for where an endpoint is named"
     key = _named_key(options, session)
     url = normal_url(
         options.endpoint, "--endpoint", insecure_http=key is None or session.settings.platform.insecure_http
     )
+    for called in CALLED:
+        url = url.removesuffix(called)
     if not urlsplit(url).path:
         url += USUAL_PATH.get(options.dialect, "")
     return Target.at(
@@ -49,15 +54,16 @@ def named_target(options: TargetOptions, session: Session) -> Target:
 
 
 def _named_key(options: TargetOptions, session: Session) -> Secret | None:
-    if options.key_env is None:
+    if options.key_env is not None and options.key_file is not None:
+        raise UsageFault("--key-env and --key-file both name a key", hint="leave one of them out")
+    if options.key_env is not None:
+        key = key_in_variable(options.key_env)
+    elif options.key_file is not None:
+        key = key_in_file(options.key_file)
+    else:
         return None
-    value = os.environ.get(options.key_env, "")
-    if not value:
-        raise ConfigurationFault(
-            f"--key-env {options.key_env}: that variable is not set", hint=f"export {options.key_env}=…"
-        )
-    session.screen.hide(Secret(value))
-    return Secret(value)
+    session.screen.hide(key)
+    return key
 
 
 def leased_target(

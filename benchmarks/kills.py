@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the harness is shared with
 from tests.chaos.judge import Verdict
 from tests.chaos.place import ChaosPlatform, home
 from tests.chaos.plans import FAMILIES, drawn, single_faults, system_calls
-from tests.chaos.platform import Nature
 from tests.chaos.player import play
 from tests.chaos.scenario import COMMANDS, Scenario
+from tests.chaos.tenant import Nature
 
 AT_SYSTEM_CALLS = (("infer", "KILL"), ("allocate", "KILL"), ("infer", "TERM"), ("allocate", "INT"))
 

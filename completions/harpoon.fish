@@ -82,7 +82,7 @@ complete -c harpoon -n '__harpoon_at bench' -l timeout -d 'How long to wait unti
 complete -c harpoon -n '__harpoon_at bench' -l max-cost -d 'What the lease may cost at most: it is refused, shortened or ended.' -r
 complete -c harpoon -n '__harpoon_at bench' -l allocation-cycles -d 'Send no load: lease and release so often, and time that.' -r
 complete -c harpoon -n '__harpoon_at bench' -l load -d 'closed, constant, poisson, gamma, ramp, step, spike, sweep, trace or soak, with its parameters: poisson:rate=40,for=60s.' -r
-complete -c harpoon -n '__harpoon_at bench' -l concurrency -d 'So many requests at once; 8 if nothing is given.' -r
+complete -c harpoon -n '__harpoon_at bench' -l concurrency -d 'So many requests at once; 8 if nothing is given. With --rate so many at most, and what is due then waits.' -r
 complete -c harpoon -n '__harpoon_at bench' -l rate -d 'So many requests a second, whatever is answered.' -r
 complete -c harpoon -n '__harpoon_at bench' -l burstiness -d 'With --rate: below 1 in bursts, above 1 more evenly.' -r
 complete -c harpoon -n '__harpoon_at bench' -l requests -d 'So many requests at most.' -r

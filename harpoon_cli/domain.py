@@ -222,7 +222,8 @@ class LeaseRecord:
 
     lost_answers counts the asks that may have left and were not answered: more than one lease may have come
     of them; asked_at is when it was last asked for anew. used_s is for how many seconds of the time it was
-    held work ran on it, None where nothing measured that.
+    held work ran on it, None where nothing measured that. believed_gone: it was closed on the word of a
+    person who had looked; released_at is then the latest moment at which it can have ended.
     """
 
     request: LeaseRequest
@@ -243,6 +244,7 @@ class LeaseRecord:
     lost_answers: int = 0
     asked_at: datetime | None = None
     used_s: float | None = None
+    believed_gone: bool = False
 
     @property
     def reference(self) -> Reference:
@@ -344,7 +346,8 @@ class Tenure:
     seconds_held runs from the moment the request for it was sent to its confirmed end (to now, where it goes
     on); None where no lease is known to have come of the request. idle_share, 0 to 1, is the share of that
     time in which no prompt of harpoon's was under way; None where nothing measured it. cost is the quoted
-    price times the seconds held; None is unknown, which is not nothing.
+    price times the seconds held; None is unknown, which is not nothing. Where it ended by a person's word
+    (believed_gone), both are the most that they can be.
     """
 
     lease_id: LeaseId | None
@@ -356,6 +359,7 @@ class Tenure:
     idle_share: float | None
     cost: Money | None
     released: bool
+    believed_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Turns lease seconds and tokens into money, exactly, and says how each amount is known; it prints nothing.
 
-All arithmetic is decimal, to 50 significant digits; nothing is rounded to cents here. Amounts in different
-currencies are never added or compared.
+All arithmetic is decimal, to 50 significant digits; no amount that counts is rounded to cents. Amounts in
+different currencies are never added or compared.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from functools import reduce
 
+from harpoon_cli.amounts import told, told_above, told_exactly
 from harpoon_cli.domain import Model, Money, Origin, Price
 from harpoon_cli.errors import ConfigurationFault, CostCeilingReached
 
@@ -64,8 +65,9 @@ def check_ceiling(price: Price | None, ttl_s: int, max_cost: Decimal) -> Money:
     if worst.amount > max_cost:
         affordable = seconds_affordable(price, max_cost)
         raise CostCeilingReached(
-            f"{ttl_s} s at {price.per_hour:f} {price.currency} an hour may cost {worst.amount:.6f}, "
-            f"more than the {max_cost:f} allowed",
+            f"{ttl_s} s at {told(price.per_hour, price.currency)} an hour may cost "
+            f"{told_above(worst.amount, max_cost, price.currency)}, more than the "
+            f"{told_exactly(max_cost, price.currency)} allowed",
             hint=f"the ceiling pays for {affordable} s: lower --ttl or raise --max-cost",
         )
     return worst

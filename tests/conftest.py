@@ -1,7 +1,8 @@
-"""What all tests share: no keeper of a test outlives the run."""
+"""What all tests share: workers where they pay, no property that is timed, no keeper that outlives a run."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -9,8 +10,27 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from harpoon_cli.leases.keeper import SCRIPT
+
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """None for single files, which are done before a worker has started; else one more than processors.
+
+    A third of the tests' time is waiting for other processes, servers and patience that runs out.
+    """
+    if all(Path(named.partition("::")[0]).is_file() for named in config.args):
+        return 0
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: looking for garbage in it was a tenth of the tests' time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

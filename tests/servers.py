@@ -14,10 +14,11 @@ import json
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import Self, TypeVar
 
 LOOPBACK_PEM = Path(__file__).with_name("loopback.pem")
@@ -138,6 +139,23 @@ class FaultyServer:
             self._tasks.discard(task)
             self.left.set()
             writer.close()
+
+
+@contextmanager
+def served(script: Script, *, tls: bool = False) -> Iterator[FaultyServer]:
+    """A faulty server in a thread of its own, for what runs a loop of its own in this one."""
+    loop = asyncio.new_event_loop()
+    server = FaultyServer(script, tls=tls)
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(PATIENCE_S)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result(PATIENCE_S)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(PATIENCE_S)
+        loop.close()
 
 
 def _server_tls() -> ssl.SSLContext:

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, isfinite
 
-from harpoon_cli.bench.measures import LATENCIES, NS_PER_S, PHASES
-from harpoon_cli.bench.recorder import Recorder
+from harpoon_cli.bench.measures import LATENCIES, LOWEST, NS_PER_S, PHASES
+from harpoon_cli.bench.recorder import UNSURE_GAPS, Recorder
 from harpoon_cli.bench.recording import RequestLimits
 from harpoon_cli.bench.slo import Measured
 from harpoon_cli.bench.statistics.histogram import MILLION, Histogram, Ranks, merged
 from harpoon_cli.bench.statistics.intervals import bounds, bunching, fewest_for
 from harpoon_cli.bench.timeline import Window
-from harpoon_cli.bench.watched import STAMP_ERROR_NS, Lateness
 
 PERCENTILES_PPM = (500_000, 750_000, 900_000, 950_000, 990_000, 999_000)
 
@@ -26,13 +25,11 @@ NS_PER_MS = 1_000_000
 
 NAMES = (*LATENCIES, "itl", *PHASES)
 
-Stamps = Sequence[Lateness]
+STAMP_ERROR_NS = 1_000
+"""How far a stamp may be off anyhow: by reading two clocks, and by the kernel's way to the stamp."""
 
-_READ = {"ttft", "ttft_from_intended", "e2e", "e2e_from_intended", "itl"}
-"""What a late stamp changes. It makes all but gaps longer, never shorter."""
-
-_TOLERANCE = 1.001
-"""A bucket's middle may be this much below what is in it."""
+_TOLERANCE = 0.0005
+"""What is in a bucket may be off its middle by this share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +130,12 @@ def figures(
     recorder: Recorder,
     window: Window | None = None,
     *,
-    stamps: Stamps = (),
     also_ppm: Sequence[int] = (),
 ) -> Figures:
-    """The figures of a window, or of the whole run.
-
-    stamps: how late arrival times may be (`watched.stamp_lateness`); without, figures have no bounds of
-    reading. also_ppm: percentiles beside the usual ones.
-    """
+    """The figures of a window, or of the whole run. also_ppm: percentiles beside the usual ones."""
     wanted = sorted({*PERCENTILES_PPM, *also_ppm})
     filled = {
-        name: found
-        for name in NAMES
-        if (found := _distribution(recorder, name, window, wanted, stamps)) is not None
+        name: found for name in NAMES if (found := _distribution(recorder, name, window, wanted)) is not None
     }
     start_s, end_s = (window.start_s, window.end_s) if window else (0, recorder.last_ns / NS_PER_S)
     has_limits = recorder.limits != RequestLimits()
@@ -181,7 +171,7 @@ def _rates(recorder: Recorder, window: Window | None, length_s: float, has_limit
 
 
 def _distribution(
-    recorder: Recorder, name: str, window: Window | None, wanted: Sequence[int], stamps: Stamps
+    recorder: Recorder, name: str, window: Window | None, wanted: Sequence[int]
 ) -> Distribution | None:
     slices = [kept for _, kept in recorder.slices.of(name, window)]
     whole = merged(slices)
@@ -189,7 +179,8 @@ def _distribution(
     if not ranks.finite and not ranks.infinite:
         return None
     by_slice = [kept.ranks() for kept in slices]
-    percentiles = tuple(_percentile(name, ranks, by_slice, stamps, ppm) for ppm in wanted)
+    extremes = _extremes(recorder, name, window, whole)
+    percentiles = tuple(_percentile(ranks, by_slice, extremes, ppm) for ppm in wanted)
     return Distribution(
         count=ranks.finite,
         failures=ranks.infinite,
@@ -202,11 +193,32 @@ def _distribution(
     )
 
 
-def _percentile(name: str, ranks: Ranks, by_slice: Sequence[Ranks], stamps: Stamps, ppm: int) -> Percentile:
+def _extremes(
+    recorder: Recorder, name: str, window: Window | None, whole: Histogram
+) -> tuple[Ranks, Ranks] | None:
+    """The least and the most that durations of that name were, if the tool misread them all one way."""
+    if name == "itl":
+        seen, low, high = (recorder.histogram(one, window) for one in UNSURE_GAPS)
+        return _instead(whole, seen, low), _instead(whole, seen, high)
+    if f"{name}_low" not in LOWEST:
+        return None
+    return recorder.histogram(f"{name}_low", window).ranks(), whole.ranks()
+
+
+def _instead(whole: Histogram, seen: Histogram, other: Histogram) -> Ranks:
+    """The values of `whole` with others in place of those that are `seen`."""
+    changed = merged((whole, other))
+    changed.counts.subtract(seen.counts)
+    return changed.ranks()
+
+
+def _percentile(
+    ranks: Ranks, by_slice: Sequence[Ranks], extremes: tuple[Ranks, Ranks] | None, ppm: int
+) -> Percentile:
     low, high = bounds(ranks, ppm, bunched=_bunched(ranks, by_slice, ppm))
     read_low = read_high = None
-    if name in _READ and stamps and ranks.finite:
-        read_low, read_high = read_bounds(ranks, ppm, stamps, one_sided=name != "itl")
+    if extremes is not None and ranks.finite:
+        read_low, read_high = (one.percentile(ppm) for one in extremes)
     return Percentile(
         percent=ppm * 100 / MILLION,
         ms=_ms(ranks.percentile(ppm)),
@@ -214,8 +226,8 @@ def _percentile(name: str, ranks: Ranks, by_slice: Sequence[Ranks], stamps: Stam
         low_ms=_ms(low),
         high_ms=_ms(high),
         enough=high is not None,
-        read_low_ms=_ms(read_low),
-        read_high_ms=_ms(read_high),
+        read_low_ms=None if read_low is None else _ms(max(_wide(read_low, -1), 0.0)),
+        read_high_ms=None if read_high is None else _ms(_wide(read_high, 1)),
     )
 
 
@@ -226,23 +238,9 @@ def _bunched(ranks: Ranks, by_slice: Sequence[Ranks], ppm: int) -> float:
     return bunching([(one.count_above(value), one.finite) for one in by_slice])
 
 
-def read_bounds(ranks: Ranks, ppm: int, stamps: Stamps, *, one_sided: bool) -> tuple[float, float]:
-    """Between which values (ns) a percentile lies, given how late the stamps may be.
-
-    Where a share p of chunks is late by more than L, all others are off by at most L; so the true percentile
-    q is at least that of q - p less L, and (a gap may be too short as well) at most that of q + p and L. The
-    best of what is known is taken. With one_sided=True nothing can be too short.
-    """
-    lowest, highest = 0.0, inf
-    for known in stamps:
-        off_ns = known.late_ns * _TOLERANCE + STAMP_ERROR_NS
-        below, above = ranks.percentile(max(ppm - known.ppm, 0)), ranks.percentile(ppm + known.ppm)
-        if known.ppm < ppm and below is not None:
-            lowest = max(lowest, below - off_ns)
-        if ppm + known.ppm <= MILLION and above is not None:
-            highest = min(highest, above + off_ns)
-    seen = ranks.percentile(ppm) or 0.0
-    return lowest, seen + STAMP_ERROR_NS if one_sided else highest
+def _wide(value_ns: float, way: int) -> float:
+    """A bound with what buckets and clocks leave open; way: 1 upwards, -1 downwards."""
+    return value_ns + way * (value_ns * _TOLERANCE + STAMP_ERROR_NS)
 
 
 def _ms(value_ns: float | None) -> float | None:

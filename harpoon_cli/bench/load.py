@@ -2,6 +2,7 @@
 
 Load                 a shape, or a search that tries one shape after another
 ├── Shape            one stage: due times, or a number of requests at once
+│   └── OpenShape    due times, with or without a bound on what is under way
 └── shapes.sweep     chooses its next stage by the results of those before
 """
 
@@ -14,7 +15,7 @@ from random import Random
 from typing import Annotated
 
 from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import COUNT, SECONDS
+from harpoon_cli.bench.quantities import AT_ONCE, COUNT, SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,13 @@ class Shape(Load):
 
     @property
     def at_once(self) -> int | None:
-        """How many requests are under way at once in a closed loop; None in an open one, without bound."""
+        """How many requests are under way at once in a closed loop; None in an open one."""
         return None
+
+    @property
+    def most_at_once(self) -> int | None:
+        """How many requests may be under way at once; None: as many as are due."""
+        return self.at_once
 
     @property
     def ends_s(self) -> float | None:
@@ -94,3 +100,20 @@ class Shape(Load):
 
     def next_stage(self, results: Sequence[StageResult]) -> Shape | None:
         return None if results else self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenShape(Shape):
+    """Requests by the clock, whatever is answered.
+
+    With at_most, one that is due while so many are under way waits for one of them to end: its time is no
+    more the plan's, which the figures from the intended start show.
+    """
+
+    at_most: Annotated[
+        int | None, Parameter(AT_ONCE, "requests under way at most; what is due then waits")
+    ] = None
+
+    @property
+    def most_at_once(self) -> int | None:
+        return self.at_most

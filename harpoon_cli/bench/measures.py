@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import sub
+from operator import add, sub
 
 from harpoon_cli.bench.sample import Sample
 
@@ -118,6 +118,72 @@ def _first_byte(samples: Sequence[Sample]) -> list[int]:
         s.first_byte_ns - s.sent_ns for s in samples if s.first_byte_ns is not None and s.sent_ns is not None
     ]
 
+
+def _off_ns(sample: Sample, chunk: int) -> int:
+    """By how much the time from the first byte of a request to one of its chunks may be too long."""
+    unsure, off_ns = sample.unsure, sample.write_ns
+    for place in range(0, len(unsure), 3):
+        if unsure[place] <= chunk < unsure[place] + unsure[place + 1]:
+            return off_ns + unsure[place + 2]
+    return off_ns
+
+
+def _late_ns(sample: Sample) -> int:
+    """By how much it left too late, of the tool's own doing."""
+    return (sample.sent_ns or 0) - sample.ready_ns - connecting_ns(sample)
+
+
+def _lowest_ttft(samples: Sequence[Sample]) -> list[int]:
+    sent = [s for s in samples if s.chunk_ns and s.sent_ns is not None]
+    return [took - _off_ns(s, 0) for s, took in zip(sent, _ttft(sent), strict=True)]
+
+
+def _lowest_ttft_from_intended(samples: Sequence[Sample]) -> list[int]:
+    due = [s for s in samples if s.chunk_ns and s.intended_ns is not None]
+    took = zip(due, _ttft_from_intended(due), strict=True)
+    return [took_ns - _off_ns(s, 0) - _late_ns(s) for s, took_ns in took]
+
+
+def _lowest_e2e(samples: Sequence[Sample]) -> list[int]:
+    over = [s for s in samples if last_ns(s) is not None and s.sent_ns is not None]
+    return [took - _off_ns(s, len(s.chunk_ns) - 1) for s, took in zip(over, _e2e(over), strict=True)]
+
+
+def _lowest_e2e_from_intended(samples: Sequence[Sample]) -> list[int]:
+    due = [s for s in samples if last_ns(s) is not None and s.intended_ns is not None]
+    took = zip(due, _e2e_from_intended(due), strict=True)
+    return [took_ns - _off_ns(s, len(s.chunk_ns) - 1) - _late_ns(s) for s, took_ns in took]
+
+
+def unsure_gaps(
+    unsure: Sequence[int], gaps: array[float]
+) -> tuple[int, array[float], array[float], array[float]]:
+    """The first gap that may have been another; the gaps from it to the last such, the least and the most
+    that each was.
+
+    unsure is `Sample.unsure`. A gap is too long where its end came earlier than it says, and too short where
+    its begin did.
+    """
+    begin, end = max(unsure[0] - 1, 0), min(unsure[-3] + unsure[-2], len(gaps))
+    off = array("d", bytes(8 * (end - begin + 1)))  # of the chunks at both ends of those gaps
+    for place in range(0, len(unsure), 3):
+        first, count, ns = unsure[place : place + 3]
+        off[first - begin : first - begin + count] = array("d", (ns,)) * count
+    seen = gaps[begin:end]
+    least = array("d", map(sub, seen, off[1:]))
+    if least and min(least) < 0:
+        least = array("d", [max(gap, 0.0) for gap in least])
+    return begin, seen, least, array("d", map(add, seen, off))
+
+
+LOWEST: Mapping[str, Measure] = {
+    "ttft_low": _lowest_ttft,
+    "ttft_from_intended_low": _lowest_ttft_from_intended,
+    "e2e_low": _lowest_e2e,
+    "e2e_from_intended_low": _lowest_e2e_from_intended,
+}
+"""The least that those latencies were, whatever the tool did: reading, writing or, after an intended start,
+sending late. They were never more."""
 
 LATENCIES: Mapping[str, Measure] = {
     "ttft": _ttft,

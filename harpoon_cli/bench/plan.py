@@ -77,26 +77,32 @@ def shots(
 
 
 def places(plan: Plan, shard: Shard = WHOLE) -> int | None:
-    """How many requests a shard has under way at once in a closed loop; None in an open one.
+    """How many requests a shard may have under way at once; None: as many as are due.
 
     `UsageFault` where there is no such shard, or it would have none.
     """
     number, of = shard
     if not 0 <= number < of:
         raise UsageFault(f"there is no shard {number} of {of}", hint="they are numbered from 0")
-    at_once = _shape(plan).at_once
-    if at_once is None:
+    most = _shape(plan).most_at_once
+    if most is None:
         return None
-    if of > at_once:
+    if of > most:
         raise UsageFault(
-            f"{at_once} requests at once cannot be shared by {of}", hint="use fewer shards, or more requests"
+            f"{most} requests at once cannot be shared by {of}", hint="use fewer shards, or more requests"
         )
-    return at_once // of + (number < at_once % of)
+    return most // of + (number < most % of)
 
 
 def ends_s(plan: Plan) -> float | None:
-    """When the last request is started at the latest, in seconds after the start; None: time ends nothing."""
-    return _shape(plan).ends_s
+    """When a closed loop starts its last request at the latest, in seconds after the start; None: time ends
+    nothing.
+
+    An open load ends with its last shot: one that is late, or waits for a place, is sent all the same, or
+    what a slow server made wait would be left out of its figures.
+    """
+    shape = _shape(plan)
+    return None if shape.at_once is None else shape.ends_s
 
 
 def next_stage(plan: Plan, results: Sequence[StageResult]) -> Plan | None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from harpoon_cli.bench.measures import (
     LATENCIES,
+    LOWEST,
     NS_PER_S,
     PHASES,
     by_second,
@@ -22,6 +23,7 @@ from harpoon_cli.bench.measures import (
     start_ns,
     time_per_token_ns,
     tokens_of,
+    unsure_gaps,
 )
 from harpoon_cli.bench.recording import ModelCounts, Recording, RequestLimits, check
 from harpoon_cli.bench.sample import Counted, Sample
@@ -37,6 +39,9 @@ _MOST_KINDS = 256
 """Kinds of errors and names of models that are told apart; a server cannot make this grow without end."""
 
 _OTHERS = "others"
+
+UNSURE_GAPS = ("itl_unsure", "itl_unsure_low", "itl_unsure_high")
+"""Gaps that may have been shorter or longer than they are filed under `itl`; the least and most they were."""
 
 
 class Rows(Protocol):
@@ -154,13 +159,26 @@ class Recorder:
                 here = gaps[max(first - 1, 0) : past - 1]
                 if here:
                     self._slices.histogram("itl", second).add_all(here, int(sum(here)))
+            if sample.unsure:
+                self._file_unsure(sample, gaps)
         self._seconds.add_all("chunks", chunks_at)
         self._seconds.add_all("output_tokens", tokens_at)
         return widest_ns
 
+    def _file_unsure(self, sample: Sample, gaps: array[float]) -> None:
+        """File gaps whose ends may have come earlier than they say, and what they may have been."""
+        begin, *values_ns = unsure_gaps(sample.unsure, gaps)
+        ends_ns = sample.chunk_ns[begin + 1 : begin + 1 + len(values_ns[0])]
+        for second, first, past in by_second(ends_ns):
+            for name, values in zip(UNSURE_GAPS, values_ns, strict=True):
+                here = values[first:past]
+                self._slices.histogram(name, second).add_all(here, int(sum(here)))
+
     def _file(self, second: int, samples: list[Sample]) -> None:
         answered = [sample for sample in samples if sample.error is None]
         failed = len(samples) - len(answered)
+        for name, measure in LOWEST.items():
+            self._file_all(name, second, measure(answered))
         for name, measure in LATENCIES.items():
             self._file_all(name, second, measure(answered))
             if failed:

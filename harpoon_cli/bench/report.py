@@ -20,7 +20,7 @@ from harpoon_cli.bench.slo import Check, Measured, Threshold, evaluate
 from harpoon_cli.bench.steady import Steady
 from harpoon_cli.bench.timeline import Window
 from harpoon_cli.bench.verdict import Bounds, Verdict, judge
-from harpoon_cli.bench.watched import Watched, stamp_lateness
+from harpoon_cli.bench.watched import Watched
 from harpoon_cli.domain import Money
 from harpoon_cli.errors import UsageFault
 
@@ -164,7 +164,7 @@ def build(
 ) -> Report:
     """The report of a run. max_error_rate is in per cent; missing: what part of the run is not there."""
     also = tuple(threshold.ppm for threshold in thresholds if threshold.ppm is not None)
-    of = partial(figures, recorder, stamps=stamp_lateness(watches), also_ppm=also)
+    of = partial(figures, recorder, also_ppm=also)
     whole, steady_figures = of(), of(steady.window) if steady else None
     judged = steady_figures or whole
     checks = evaluate(thresholds, measured(judged) | _prices(cost))
@@ -174,6 +174,7 @@ def build(
         watches,
         checks,
         open_loop=run.open_loop,
+        at_most=run.max_concurrency if run.open_loop else None,
         max_error_rate=max_error_rate,
         missing=missing,
         within=within,

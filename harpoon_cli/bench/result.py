@@ -67,8 +67,12 @@ def _report(facts: RunFacts, stage: StageRun, by: Judged, sweep: SweepFigures | 
 def _of_stage(facts: RunFacts, plan: Plan) -> RunFacts:
     """The facts of a search, with the load of one of its stages."""
     assert isinstance(plan.load, Shape), "a stage has a shape"
-    at_once, rate = plan.load.at_once, getattr(plan.load, "rate", None)
-    return replace(facts, open_loop=at_once is None, max_concurrency=at_once, request_rate=rate)
+    return replace(
+        facts,
+        open_loop=plan.load.at_once is None,
+        max_concurrency=plan.load.most_at_once,
+        request_rate=getattr(plan.load, "rate", None),
+    )
 
 
 def _cost(stage: StageRun, paid: Paid | None, *, of_a_search: bool) -> Cost | None:
@@ -83,11 +87,14 @@ def _cost(stage: StageRun, paid: Paid | None, *, of_a_search: bool) -> Cost | No
 
 def _phases(stage: StageRun) -> dict[str, Window]:
     """The named parts of the load that the run has come to, to whole seconds."""
-    assert isinstance(stage.plan.load, Shape), "a stage has a shape"
+    shape = stage.plan.load
+    assert isinstance(shape, Shape), "a stage has a shape"
     last_s = ceil(stage.recorder.last_ns / 1e9)
+    # The last answers come after the load's end: a second with only those in it would lower the rates.
+    end_s = last_s if shape.ends_s is None else min(last_s, ceil(shape.ends_s))
     windows = {
-        phase.name: Window(round(phase.from_s), last_s if phase.to_s is None else round(phase.to_s))
-        for phase in stage.plan.load.phases
+        phase.name: Window(round(phase.from_s), end_s if phase.to_s is None else round(phase.to_s))
+        for phase in shape.phases
     }
     return {name: window for name, window in windows.items() if window.start_s < min(window.end_s, last_s)}
 

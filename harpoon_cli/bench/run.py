@@ -100,6 +100,8 @@ class Run:
         self.plan = plan
         self.stages: list[StageRun] = []
         self.missing: list[str] = []
+        self.ended_by: str | None = None
+        """What its time was limited by, where that ended it before its plan did."""
         self._terms, self._shard = terms, shard
         self._on_stage, self._clock = on_stage, clock
         self._began_s: float | None = None
@@ -142,7 +144,8 @@ class Run:
         try:
             await asyncio.wait([running], timeout=self._left_s())
             if not running.done():
-                stage.missing.append(f"it was ended after {self.lasted_s:.0f} s by {self._terms.limited_by}")
+                self.ended_by = self._terms.limited_by
+                stage.missing.append(f"it was ended after {self.lasted_s:.0f} s by {self.ended_by}")
         except asyncio.CancelledError:
             stage.missing.append(f"it was stopped after {self.lasted_s:.0f} s")
             raise

@@ -70,7 +70,10 @@ class Sample:
     done_ns: arrival of the end of the answer. error: None for a whole, good answer, else its kind
     ("http_503", "reset", "incomplete", "timed_out", "error_event", "refused", "garbled", …); it may have
     chunks all the same. lag_ns: the longest time between an arrival and our reading it, as far as that is
-    known.
+    known. write_ns: how long that write took; the server cannot have had the request before.
+
+    unsure: three numbers for every read some of whose chunks may have come before it says: the first of them,
+    how many they are, and by how many ns at most.
     """
 
     index: int
@@ -90,3 +93,5 @@ class Sample:
     output_tokens: int | None = None
     counted: Counted = Counted.CHUNKS
     lag_ns: int = 0
+    write_ns: int = 0
+    unsure: array[int] = field(default_factory=lambda: array("q"))

@@ -12,7 +12,7 @@ from harpoon_cli.bench.recorder import Recorder
 from harpoon_cli.bench.slo import Check, Standing, Threshold, evaluate
 from harpoon_cli.bench.steady import last_start_s, steady_part
 from harpoon_cli.bench.timeline import Window
-from harpoon_cli.bench.watched import Watched, stamp_lateness
+from harpoon_cli.bench.watched import Watched
 
 COSTS = "cost_"
 """How the names of those figures begin that only a whole run has."""
@@ -50,7 +50,7 @@ def stage_figures(
     steady = steady_part(recorder, plan.warm_up)
     also = tuple(threshold.ppm for threshold in thresholds if threshold.ppm is not None)
     window = steady.window if steady else None
-    return figures(recorder, window, stamps=stamp_lateness(watches), also_ppm=also)
+    return figures(recorder, window, also_ppm=also)
 
 
 def stage_checks(found: Figures, thresholds: Sequence[Threshold]) -> tuple[Check, ...]:

@@ -22,6 +22,9 @@ _BUSY = 0.8
 _STARVED = 0.05
 """Shares above which a warning is due."""
 
+_WAITED_MS = 1.0
+"""For how long 1 % of the requests may wait for a place before that is said."""
+
 
 class Validity(StrEnum):
     """Whether the figures are the server's."""
@@ -73,11 +76,13 @@ def judge(
     checks: Sequence[Check] = (),
     *,
     open_loop: bool,
+    at_most: int | None = None,
     max_error_rate: float = 0.0,
     missing: Sequence[str] = (),
     within: Bounds | None = None,
 ) -> Verdict:
-    """The verdict on a run. watches: one for each engine process; missing: what part of it is not there.
+    """The verdict on a run. watches: one for each engine process; missing: what part of it is not there;
+    at_most: the bound on what an open loop may have under way, None where it has none.
 
     found: the figures that are believed or not, of the steady part; errors count over the `whole` run.
 
@@ -95,7 +100,7 @@ def judge(
     return Verdict(
         validity=validity,
         reasons=(*missing, *reasons),
-        warnings=tuple(_warnings(found, watches)),
+        warnings=(*_held_back(found, at_most), *_warnings(found, watches)),
         error_rate=rate,
         max_error_rate=max_error_rate,
         too_many_errors=too_many,
@@ -133,7 +138,8 @@ def _tool_was_slow(
         allowed = f"{within.lateness_ms:g} allowed"
         yield f"requests left {lateness:.3g} ms late at p99 by the tool's own doing, {allowed}"
     busiest = max((watch.cpu_share for watch in watches), default=0.0)
-    if not open_loop and busiest > within.cpu_share:
+    # Where nothing was answered there is no throughput to doubt: refusals cost a core and no time.
+    if not open_loop and found.completed and busiest > within.cpu_share:
         yield f"the tool used {busiest:.0%} of a core: throughput is the tool's, not the server's"
     if any(watch.clock_was_set and watch.stamped is Stamped.KERNEL for watch in watches):
         yield "the wall clock was set during the run, and arrival times come from it"
@@ -146,17 +152,31 @@ def _p99(distribution: Distribution | None) -> float | None:
     return found.ms if found else None
 
 
+def _held_back(found: Figures, at_most: int | None) -> Iterator[str]:
+    """What a bound on requests under way has made of the plan's times."""
+    queued, late = (found.latencies.get(name) for name in ("queueing", "lateness"))
+    waited_ms = (_p99(queued) or 0.0) - (_p99(late) or 0.0)
+    if at_most is None or queued is None or waited_ms <= _WAITED_MS:
+        return
+    yield (
+        f"requests waited for one of the {at_most:,} places, {queued.mean_ms or 0.0:,.1f} ms on average and "
+        f"{waited_ms:,.1f} ms at p99: the bound delayed the planned arrivals, so read the latencies from the "
+        "intended start"
+    )
+
+
 def _warnings(found: Figures, watches: Sequence[Watched]) -> Iterator[str]:
-    for watch in watches:
+    for watch in watches if found.completed else ():
         if watch.busiest_share > _BUSY:
             share = f"{watch.busiest_share:.0%} of a core in its busiest second"
             yield f"an engine process used {share}: consider more with --processes"
         if (watch.starved_share or 0.0) > _STARVED:
             yield f"for {watch.starved_share:.1%} of the run other programs kept the tool from a CPU"
+    if not found.completed:
+        yield "no request was answered"
+        return
     for name in ("ttft", "itl", "e2e"):
         distribution = found.latencies.get(name)
         tail = distribution.percentile(99.0) if distribution else None
         if distribution is not None and tail is not None and not tail.enough:
             yield f"no verdict on {name} p99: too few samples ({distribution.count:,})"
-    if not found.completed:
-        yield "no request was answered"

@@ -1,18 +1,14 @@
-"""What the engines saw of themselves, as a result file keeps it, and how far off it leaves arrival times."""
+"""What the engines saw of themselves, as a result file keeps it; judges nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from harpoon_cli.bench.engine.watch import TRUSTED_PPM, Watch
-from harpoon_cli.bench.recording import StoredHistogram, restored, stored
+from harpoon_cli.bench.engine.watch import Watch
+from harpoon_cli.bench.recording import StoredHistogram, stored
 from harpoon_cli.bench.sample import Stamped
-from harpoon_cli.bench.statistics.histogram import MILLION
-
-STAMP_ERROR_NS = 1_000
-"""How far a stamp may be off anyhow: by reading two clocks, and by the kernel's way to the stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +60,4 @@ def watched(watch: Watch) -> Watched:
         clock_was_set=watch.clock_was_set,
         short_of_sockets=watch.short_of_sockets,
         examples=watch.examples,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Lateness:
-    """At most so many millionths of all chunks came more than late_ns before their stamp."""
-
-    late_ns: float
-    ppm: int
-
-
-def stamp_lateness(watches: Sequence[Watched]) -> tuple[Lateness, ...]:
-    """What is known of how late the stamps of a run are, all its engines together."""
-    chunks = sum(watch.chunks for watch in watches)
-    at_risk = sum(watch.chunks if watch.stamped is Stamped.READ else watch.merged for watch in watches)
-    if not chunks:
-        return (Lateness(0.0, 0),)
-    most = max((restored(watch.lag).ranks().percentile(MILLION) or 0.0 for watch in watches), default=0.0)
-    trusted = max(watch.error_bound_ms * 1e6 for watch in watches)
-    return (
-        Lateness(0.0, -(-MILLION * at_risk // chunks)),
-        Lateness(trusted, MILLION - TRUSTED_PPM),
-        Lateness(most, 0),
     )

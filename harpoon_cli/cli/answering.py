@@ -44,7 +44,8 @@ class Failover:
 class Answered:
     """What came of a question: the one that was asked in the end, its answer, and what went before.
 
-    troubles are errors that came after the answer, such as a release that could not be confirmed.
+    troubles are errors that came after the answer, such as a release that could not be confirmed; own: was it
+    asked on a lease of this command's own?
     """
 
     question: Question
@@ -52,11 +53,12 @@ class Answered:
     failovers: list[Failover] = field(default_factory=list)
     troubles: list[HarpoonError] = field(default_factory=list)
     receipt: Receipt | None = None
+    own: bool = True
 
     @property
     def cost(self) -> Money | None:
-        """The lease's."""
-        return self.receipt.cost if self.receipt else None
+        """The lease's; None where that goes on for others."""
+        return self.receipt.cost if self.receipt and self.own else None
 
 
 Asks = Callable[[Question, LeaseId | None], Awaitable[Answer]]

@@ -105,7 +105,7 @@ def told(error: Exception) -> HarpoonError:
         case HarpoonError():
             return error
         case MemoryError():
-            return HarpoonError("there is not enough memory")
+            return HarpoonError("there is not enough memory", hint="free some, or allow more: ulimit -a")
         case UnicodeEncodeError():
             return UsageFault("a value that was given is not UTF-8 text", hint="set the terminal to UTF-8")
         case OSError(strerror=str(reason)):

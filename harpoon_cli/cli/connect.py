@@ -34,7 +34,8 @@ def retry_policy(settings: Settings, plane: str = "control") -> RetryPolicy:
     """How calls on a plane ("control", "inference") are repeated; the breaker's reserve pays for it."""
     retry = settings.retry
     share = SHARE_OF_HANGING_CALL if plane == "control" else 1.0
-    return RetryPolicy(retry.attempts, retry.base_s, retry.cap_s, share, guard(settings, plane))
+    allowance, limit = guard(settings, plane), f"http.{plane}_s"
+    return RetryPolicy(retry.attempts, retry.base_s, retry.cap_s, share, allowance, limit)
 
 
 def guard(settings: Settings, plane: str) -> Guard | None:
@@ -76,7 +77,8 @@ def connect_live(
     inference = control.watched_by(guard(settings, "inference"))
     if live.inference_url != live.base_url:
         # The key is for the platform; another host must never be handed it.
-        endpoint = Endpoint(live.inference_url, live.key if same_host else None, platform.auth)
+        key = live.key if same_host else None
+        endpoint = Endpoint(live.inference_url, key, platform.auth, setting="platform.inference_url")
         inference = Transport(
             endpoint, _network(settings), observe=observe, guard=guard(settings, "inference")
         )
@@ -105,7 +107,7 @@ def connect_sandbox(settings: Settings, sandbox_dir: Path, observe: Observe) -> 
     return Platform(
         SANDBOX,
         lambda: open_control("seed_v1", transport, _control_options(settings, features, {}, {})),
-        lambda: _inference("seed_v1", transport, settings, None, keys=False),
+        lambda: _inference("seed_v1", transport, settings, None, keys=True),
         (transport.aclose, application.close),
     )
 

@@ -10,6 +10,7 @@ from typer import BadParameter
 from harpoon_cli.cli.lease_rows import LeaseRow, row_of_record
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import LeaseRecord, LeaseState
+from harpoon_cli.leases.abandoned import KEPT_FOR
 from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.leases.receipts import may_have_cost
 from harpoon_cli.settings.durations import parse_duration
@@ -54,12 +55,21 @@ def priced_apart(records: Sequence[LeaseRecord], now: datetime) -> tuple[list[Le
 def doubts(session: Session, since: datetime, rows: Sequence[LeaseRow], unknown: int) -> list[str]:
     """What the total leaves out, one sentence each."""
     running = sum(one.state is not LeaseState.RELEASED for one in rows)
+    believed = sum(one.believed_gone for one in rows)
+    forgotten = session.ledger.forgotten_before() or ALWAYS
     others = sorted({one.endpoint for one in session.ledger.since(since)} - {session.account})
-    told = {
-        f"{running} of them {'is' if running == 1 else 'are'} not over: this is the cost so far": running,
-        f"the total lacks {unknown} whose cost is not known, which is not nothing": unknown,
-        f"leases at {', '.join(others)} are not counted; reach them with that URL and key, or --profile": (
-            len(others)
+    told = (
+        (running, f"{running} of them {'is' if running == 1 else 'are'} not over: this is the cost so far"),
+        (believed, f"{believed} of them ended by a person's word: that is the most they can have cost"),
+        (unknown, f"the total lacks {unknown} whose cost is not known, which is not nothing"),
+        (
+            since < forgotten,
+            f"leases that were asked for before {forgotten:%Y-%m-%d} may be left out: the ledger keeps what "
+            f"is over for {KEPT_FOR.days} days",
         ),
-    }
-    return [sentence for sentence, there in told.items() if there]
+        (
+            others,
+            f"leases at {', '.join(others)} are not counted; reach them with that URL and key, or --profile",
+        ),
+    )
+    return [sentence for there, sentence in told if there]

@@ -23,11 +23,14 @@ class Keeping:
     look there.
     """
 
-    def __init__(self, options: CommonOptions, features: Features, say: Say, *, live: bool) -> None:
-        """Start it. Where that fails it is said; where the platform ends no lease either, `StorageFault`."""
+    def __init__(
+        self, options: CommonOptions, features: Features, say: Say, warn: Say, *, live: bool
+    ) -> None:
+        """Start it. Where that fails it warns; where the platform ends no lease either, `StorageFault`."""
         self._options = options
         self._features = features
         self._say = say
+        self._warn = warn
         self._live = live
         self._goes_on = True
         self._stays = False
@@ -43,7 +46,7 @@ class Keeping:
                     f"{why}; this platform would not end it either",
                     hint="see how many processes, and how much memory, this user may have: ulimit -a",
                 ) from cause
-            self._say(f"{why}; if this command is killed, the lease goes on to the end of its time")
+            self._warn(f"{why}; if this command is killed, the lease goes on to the end of its time")
             return None
 
     def _release(self, *what: str) -> list[str]:
@@ -68,7 +71,7 @@ class Keeping:
             self._stays = self._end_in_time(self._keeper, kept)
         self._goes_on = left is None or any(one is not kept for one in records)
         if self._goes_on:
-            self._say("a process in the background goes on trying to give it back, for an hour")
+            self._warn("a process in the background goes on trying to give it back, for an hour")
 
     def end(self, *, well: bool) -> None:
         """The command is over, and has told its result; well says that what it keeps is written down."""

@@ -16,7 +16,8 @@ class LeaseRow:
 
     state is the ledger's, None for a lease that only the platform shows; on_platform is the platform's word,
     None where it was not asked or does not show it. age_s is counted from the request for it. seconds_held,
-    price, cost (estimated: the quoted price times the seconds held) and idle_share are as on its receipt.
+    price, cost (estimated: the quoted price times the seconds held), idle_share and believed_gone are as on
+    its receipt.
     """
 
     lease_id: str | None
@@ -34,6 +35,7 @@ class LeaseRow:
     price: Price | None
     seconds_held: float | None
     idle_share: float | None
+    believed_gone: bool
     asked_at: datetime | None
     released_at: datetime | None
 
@@ -57,6 +59,7 @@ def row_of_record(record: LeaseRecord, shown: Lease | None, now: datetime) -> Le
         price=record.price,
         seconds_held=held.seconds_held,
         idle_share=held.idle_share,
+        believed_gone=record.believed_gone,
         asked_at=record.intended_at,
         released_at=record.released_at,
     )
@@ -82,6 +85,7 @@ def row_of_lease(lease: Lease, now: datetime) -> LeaseRow:
         price=lease.price,
         seconds_held=age_s,
         idle_share=None,
+        believed_gone=False,
         asked_at=lease.created_at,
         released_at=None,
     )

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from decimal import Decimal
 from functools import partial
 
+from harpoon_cli.amounts import told_exactly
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import LeaseRecord, Pool
 from harpoon_cli.errors import StorageFault
@@ -28,9 +29,10 @@ def budget_of(session: Session, pool: Pool, ttl_s: int | None, max_cost: Decimal
     most = configured.max_cost if max_cost is None else max_cost
     asked_s = configured.ttl_s if ttl_s is None else ttl_s
     terms = budget(pool.price, asked_s, most, fixed=ttl_s is not None)
-    if terms.shortened:
-        session.screen.note(
-            f"the lease is for {terms.ttl_s} s, not {asked_s} s: the ceiling of {most:f} pays for no more"
+    if terms.shortened and pool.price is not None and most is not None:
+        ceiling = told_exactly(most, pool.price.currency)
+        session.screen.warn(
+            f"the lease is for {terms.ttl_s} s, not {asked_s} s: the ceiling of {ceiling} pays for no more"
         )
     return terms
 
@@ -46,7 +48,8 @@ async def leased(
 ) -> AsyncIterator[Tenancy]:
     """A lease for the block's length, or longer where the order says so; the session gets its receipt."""
     alive = partial(is_alive, session.signs_of_life)
-    tenancy = Tenancy(lifecycle, is_alive=alive, say=session.screen.note, phase=session.step)
+    screen = session.screen
+    tenancy = Tenancy(lifecycle, is_alive=alive, say=screen.note, warn=screen.warn, phase=session.step)
     try:
         async with tenancy.leased(order, wait=wait, ceiling=ceiling):
             yield tenancy

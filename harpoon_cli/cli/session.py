@@ -77,11 +77,12 @@ class Session:
 
     @cached_property
     def ledger(self) -> Ledger:
+        """What was written down of our leases; `StorageFault` where it cannot be opened."""
         from harpoon_cli.leases.ledger import Ledger
 
         ledger = Ledger(make_private(state_dir()) / "ledger.db")
         if ledger.ruined is not None:
-            self.screen.note(
+            self.screen.warn(
                 f"the ledger was ruined, and lies at {ledger.ruined} now; "
                 "harpoon release --overdue looks for what it had written down"
             )
@@ -144,8 +145,17 @@ class Session:
             level=2,
         )
 
-    def lifecycle(self, *, ready_s: float | None = None) -> Lifecycle:
-        """The life of leases on the configured platform, in the shared ledger."""
+    def ledger_at_best(self) -> Ledger:
+        """The ledger, or one that fails in all that is asked of it: what must end does so without one."""
+        from harpoon_cli.leases.unrecorded import UnusableLedger
+
+        try:
+            return self.ledger
+        except StorageFault as fault:
+            return UnusableLedger(state_dir() / "ledger.db", fault)
+
+    def lifecycle(self, *, ready_s: float | None = None, ledger: Ledger | None = None) -> Lifecycle:
+        """The life of leases on the configured platform, in the shared ledger, or in the one given."""
         from harpoon_cli.cli.connect import retry_policy
         from harpoon_cli.leases.lifecycle import Lifecycle
         from harpoon_cli.leases.owner import current_owner
@@ -155,7 +165,7 @@ class Session:
         self._leases = True
         return Lifecycle(
             control=platform.control,
-            ledger=self.ledger,
+            ledger=ledger or self.ledger,
             endpoint=self.account,
             owner=current_owner(os.environ, state_dir()),
             holder=self._holder,
@@ -186,11 +196,14 @@ class Session:
         from harpoon_cli.cli.keeping import Keeping
 
         features = self.platform().control.features
-        return Keeping(self.options, features, self.screen.note, live=self.account != SANDBOX)
+        screen = self.screen
+        return Keeping(self.options, features, screen.note, screen.warn, live=self.account != SANDBOX)
 
     @property
     def signs_of_life(self) -> Path:
-        return make_private(state_dir()) / "alive"
+        from harpoon_cli.leases.alive import SIGNS
+
+        return make_private(state_dir()) / SIGNS
 
     def may_hold_a_lease(self) -> bool:
         """Does this command take or end leases?"""

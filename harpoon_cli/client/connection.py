@@ -30,13 +30,14 @@ class Endpoint:
     """Where a platform is and how it knows us. `auth` is "bearer", "x-api-key" or "none".
 
     base_url is normalised (no slash at its end, no user name); for an embedded platform it is only a name,
-    and `embedded` answers in this process.
+    and `embedded` answers in this process. `setting` is what hints call base_url.
     """
 
     base_url: str
     key: Secret | None = None
     auth: str = "bearer"
     embedded: Application | None = None
+    setting: str = "platform.base_url"
 
     @property
     def secure(self) -> bool:
@@ -75,8 +76,8 @@ async def resolve_s(base_url: str, *, deadline_s: float = 10.0) -> float:
     return monotonic() - began
 
 
-def reason(error: BaseException) -> str:
-    """The innermost reason; the libraries wrap "connection refused" in words that do not say so."""
+def _innermost(error: BaseException) -> BaseException:
+    """The libraries wrap "connection refused" in words that do not say so."""
     cause: BaseException | None = error
     seen: set[int] = set()
     # A call that fails while another failure is handled has that one behind it: a chain can be a circle.
@@ -85,7 +86,12 @@ def reason(error: BaseException) -> str:
         error, cause = cause, cause.__cause__ or cause.__context__
         if isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]
-    match error:
+    return error
+
+
+def reason(error: BaseException) -> str:
+    """Why no connection came about, or it broke, by the innermost cause."""
+    match error := _innermost(error):
         case ssl.SSLCertVerificationError():
             return f"its TLS certificate is not trusted ({error.verify_message}); see http.ca_bundle"
         case ssl.SSLError():
@@ -122,10 +128,24 @@ def proxy_fault(network: Network) -> ConfigurationFault:
     )
 
 
-def way_out(endpoint: Endpoint, network: Network) -> str:
-    """The hint for when no connection comes about."""
+def way_out(endpoint: Endpoint, network: Network, error: BaseException) -> str:
+    """The hint for when no connection comes about; `error` says why, `TimeoutError` that it took too long."""
     culprits = _set_by(network, PROXY_VARIABLES) if endpoint.secure else ""
-    return f"harpoon doctor; a proxy is set by {culprits}" if culprits else "harpoon doctor"
+    proxy = f"; a proxy is set by {culprits}" if culprits else ""
+    return f"{_remedy(endpoint.setting, _innermost(error))}; harpoon doctor{proxy}"
+
+
+def _remedy(setting: str, error: BaseException) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"check the host in {setting}; http.ca_bundle names the authorities to trust"
+        case ssl.SSLError():
+            return f"check that TLS is spoken at {setting}, and http.client_cert if it asks for one"
+        case socket.gaierror() | UnicodeError():
+            return f"check the host in {setting}, and this machine's DNS"
+        case TimeoutError():
+            return f"check host and port in {setting}; http.connect_s allows longer"
+    return f"check host and port in {setting}: is the platform up?"
 
 
 def tls_context(network: Network, trusting_default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:

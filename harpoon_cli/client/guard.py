@@ -18,13 +18,27 @@ from harpoon_cli.client.health_file import HealthFile
 from harpoon_cli.client.refusals import CAPACITY_CODES
 from harpoon_cli.errors import BreakerOpen, BrokenOff, NotSent, PlatformError, ServerFault, TimedOut
 
-_urgent = ContextVar("urgent", default=False)
+_urgent: ContextVar[bool | None] = ContextVar("urgent", default=None)
+"""None where nothing is said; False stands against any True within."""
 
 
 @contextmanager
 def urgent() -> Iterator[None]:
     """For finding and ending what may be billing: no call within is held back, or lacks a repeat."""
-    token = _urgent.set(True)
+    with _set(_urgent.get() is not False):
+        yield
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """For a look that ends nothing: a host that is left alone is left alone by all within."""
+    with _set(False):
+        yield
+
+
+@contextmanager
+def _set(value: bool) -> Iterator[None]:
+    token = _urgent.set(value)
     try:
         yield
     finally:
@@ -59,7 +73,7 @@ class Guard:
         latest = self._now() + within_s
         while True:
             now = self._now()
-            admission = self._admission(now, urgent=_urgent.get())
+            admission = self._admission(now, urgent=_urgent.get() is True)
             if not admission.wait_s:
                 return now
             if admission.shut or now + admission.wait_s > latest:
@@ -94,7 +108,7 @@ class Guard:
 
     def may_repeat(self) -> bool:
         """Whether a call that failed may be made again; that is counted as done."""
-        now, hurried = self._now(), _urgent.get()
+        now, hurried = self._now(), _urgent.get() is True
         return self._shared.change(
             self._name, lambda health: breaker.may_repeat(health, self._rules, now, urgent=hurried), now
         )

@@ -9,15 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from harpoon_cli.errors import BrokenOff, NotSent, PlatformError, RateLimited, ServerFault, TimedOut
+from harpoon_cli.errors import (
+    BreakerOpen,
+    BrokenOff,
+    NotSent,
+    PlatformError,
+    RateLimited,
+    ServerFault,
+    TimedOut,
+)
 
 WORTHWHILE_S = 0.1
 """A repeat with less time than this would fail for lack of time, and hide why the one before it failed."""
@@ -37,7 +45,8 @@ class RetryPolicy:
     """At most `attempts` calls; the wait after the n-th is random in 0 … min(cap_s, base_s · 2ⁿ⁻¹).
 
     A call that hangs may use `share` of the time left while it could still be repeated; without an
-    `allowance` every repeat is paid for.
+    `allowance` every repeat is paid for. `limit` names the setting that says how long all attempts together
+    may take.
     """
 
     attempts: int = 3
@@ -45,6 +54,7 @@ class RetryPolicy:
     cap_s: float = 10.0
     share: float = 1.0
     allowance: Allowance | None = None
+    limit: str = "the time for the call"
 
     def longest_wait_s(self, attempt: int) -> float:
         """The end of the range that the wait after the n-th attempt is drawn from."""
@@ -73,12 +83,14 @@ async def repeat(
 ) -> T:
     """Make a call until it succeeds, may not be repeated, or `deadline_s` seconds are over.
 
-    `call` is given the seconds it may still take. The last error is raised as it came.
+    `call` is given the seconds it may still take. The last error is raised, with what all attempts took.
     """
-    repeating = _Repeating(policy, clock() + deadline_s, may_repeat, clock, jitter)
-    async for attempt in repeating.attempts(sleep):
-        with attempt:
-            return await call(repeating.left_s(attempt.retry_state))
+    repeating = _Repeating(policy, deadline_s, clock() + deadline_s, may_repeat, clock, jitter)
+    attempts = repeating.attempts(sleep)
+    with repeating.told(attempts):
+        async for attempt in attempts:
+            with attempt:
+                return await call(repeating.left_s(attempt.retry_state))
     raise AssertionError("it ends with a value or an error")
 
 
@@ -90,18 +102,21 @@ async def repeat_stream(
     may_repeat: Callable[[PlatformError], bool] = harmless,
 ) -> AsyncGenerator[T, None]:
     """The items of a stream, which is begun anew as `repeat` would, also after some of its items came."""
-    repeating = _Repeating(policy, monotonic() + deadline_s, may_repeat, monotonic, random.uniform)
-    async for attempt in repeating.attempts(asyncio.sleep):
-        state = attempt.retry_state
-        try:
-            async with aclosing(call(repeating.left_s(state))) as items:
-                async for item in items:
-                    yield item
-        except PlatformError as error:
-            # Its own context manager would swallow the end of this generator too.
-            state.set_exception((type(error), error, error.__traceback__))
-        else:
-            return
+    ends_at = monotonic() + deadline_s
+    repeating = _Repeating(policy, deadline_s, ends_at, may_repeat, monotonic, random.uniform)
+    attempts = repeating.attempts(asyncio.sleep)
+    with repeating.told(attempts):
+        async for attempt in attempts:
+            state = attempt.retry_state
+            try:
+                async with aclosing(call(repeating.left_s(state))) as items:
+                    async for item in items:
+                        yield item
+            except PlatformError as error:
+                # Its own context manager would swallow the end of this generator too.
+                state.set_exception((type(error), error, error.__traceback__))
+            else:
+                return
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,7 @@ class _Repeating:
     """The decisions of `repeat`; ends_at is the clock's."""
 
     policy: RetryPolicy
+    deadline_s: float
     ends_at: float
     may_repeat: Callable[[PlatformError], bool]
     clock: Callable[[], float]
@@ -124,6 +140,28 @@ class _Repeating:
             sleep=sleep,
             reraise=True,
         )
+
+    @contextmanager
+    def told(self, attempts: AsyncRetrying) -> Iterator[None]:
+        """The error that ends them tells what they took; where time lacked, the setting that allows more."""
+        try:
+            yield
+        except PlatformError as error:
+            self._tell(error, attempts.statistics["attempt_number"])
+            raise
+
+    def _tell(self, error: PlatformError, attempts: int) -> None:
+        left_s = self.ends_at - self.clock()
+        if attempts > 1:
+            error.message += f"; {attempts} attempts took {self.deadline_s - left_s:.1f} s"
+        if isinstance(error, TimedOut) and error.status is None:
+            error.message += f", and {self.policy.limit} allows {self.deadline_s:.3g} s"
+            error.hint = f"{self.policy.limit} allows longer; harpoon doctor tells how the platform is"
+        elif (error.retry_after_s or 0.0) > left_s and not isinstance(error, BreakerOpen):
+            error.hint = (
+                f"run the command again after that: {self.policy.limit} leaves no time to wait so long"
+            )
+        error.args = (error.message,)
 
     def left_s(self, state: RetryCallState) -> float:
         left_s = max(0.001, self.ends_at - self.clock())

@@ -20,6 +20,33 @@ from harpoon_cli.domain import (
     LeaseRequest,
     Pool,
 )
+from harpoon_cli.errors import Exit, GarbledAnswer
+
+ROWS_TOLD = 3
+"""How many of the rows that cannot be read are named."""
+
+
+class IncompleteList(GarbledAnswer):
+    """A list of leases with rows that cannot be read: `leases` are the others.
+
+    What it lacks may be one of those rows: it proves no absence.
+    """
+
+    code, exit = "incomplete_list", Exit.INCOMPLETE
+    way_out = (
+        "a row that is left out may be a lease that costs money: look at the platform's console; "
+        "harpoon release ID ends one by its id"
+    )
+
+    def __init__(self, leases: Sequence[Lease], left_out: Sequence[str]) -> None:
+        """`left_out` says why, once for each row that is."""
+        rows = f"{len(left_out)} of {len(leases) + len(left_out)} rows"
+        more = f"; and {len(left_out) - ROWS_TOLD} more" if len(left_out) > ROWS_TOLD else ""
+        super().__init__(
+            f"{rows} of the platform's list of leases cannot be read, and are left out: "
+            f"{'; '.join(left_out[:ROWS_TOLD])}{more}"
+        )
+        self.leases = tuple(leases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +81,7 @@ class ControlPlane(Protocol):
         """One lease by id; `NoSuchLease` where the platform does not know it."""
 
     async def leases(self) -> tuple[Lease, ...]:
-        """Every lease the key can see, all pages."""
+        """Every lease the key can see, all pages; `IncompleteList` where a row of them cannot be read."""
 
     async def renew(self, lease_id: LeaseId, ttl_s: int) -> Lease:
         """Move the end of a lease to ttl_s seconds from now."""

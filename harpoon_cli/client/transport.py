@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from http.cookiejar import CookieJar
 from json import dumps
 from typing import cast
@@ -82,7 +82,6 @@ class Transport:
         self._network = network or Network()
         self._observe = observe or (lambda _: None)
         self._identity = identity(endpoint)
-        self._way_out = way_out(endpoint, self._network)
         self._client = _client(endpoint, self._network)
 
     async def aclose(self) -> None:
@@ -163,7 +162,7 @@ class Transport:
         """The good answer to a question, begun; its call is watched, and its errors are redacted."""
         exchange = Exchange(question.method, question.path)
         where = f"{question.method} {self.endpoint.base_url}{question.path}"
-        call = _Call(where, exchange, ends_at, self._way_out)
+        call = _Call(where, exchange, ends_at, partial(way_out, self.endpoint, self._network))
         try:
             response = await self._sent(question, call)
             try:
@@ -231,13 +230,13 @@ class Transport:
 class _Call:
     """A call under way: how messages name it, what is known of it, the loop's time at which it must be over.
 
-    way_out is the hint for when no connection comes about.
+    way_out gives the hint for when no connection comes about.
     """
 
     where: str
     exchange: Exchange
     ends_at: float
-    way_out: str
+    way_out: Callable[[BaseException], str]
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
@@ -255,7 +254,8 @@ class _Call:
         timed_out = isinstance(error, TimeoutError | httpx.TimeoutException)
         if not self.exchange.sent:
             why = f"no connection in {self.exchange.elapsed_s:.1f} s" if timed_out else reason(error)
-            return NotSent(f"cannot reach {self.where.partition(' ')[2]}: {why}", hint=self.way_out)
+            hint = self.way_out(TimeoutError() if timed_out else error)
+            return NotSent(f"cannot reach {self.where.partition(' ')[2]}: {why}", hint=hint)
         if timed_out:
             return TimedOut(f"{self.where} gave no whole answer in {self.exchange.elapsed_s:.1f} s")
         return BrokenOff(f"{self.where} gave no whole answer: {reason(error)}")

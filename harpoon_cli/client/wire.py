@@ -185,10 +185,26 @@ class Fields:
 
     def children(self, *names: str) -> Iterator[Fields]:
         """The objects of a required list."""
+        return (
+            Fields(item, f"an item of {names[0]}", self._names, self._redact) for item in self._list(names)
+        )
+
+    def readable(self, names: tuple[str, ...], read: Callable[[Fields], T]) -> tuple[list[T], list[str]]:
+        """What `read` makes of each object of a required list, and why it could not of the others."""
+        good: list[T] = []
+        faults: list[str] = []
+        for number, item in enumerate(self._list(names), start=1):
+            try:
+                good.append(read(Fields(item, f"item {number} of {names[0]}", self._names, self._redact)))
+            except GarbledAnswer as fault:
+                faults.append(fault.message)
+        return good, faults
+
+    def _list(self, names: tuple[str, ...]) -> list[object]:
         found = self.raw(*names)
         if not isinstance(found, list):
             raise GarbledAnswer(f"{self._what} has no list {names[0]!r} ({_kind(found)})")
-        return (Fields(item, f"an item of {names[0]}", self._names, self._redact) for item in found)
+        return found
 
     def strings(self, name: str) -> dict[str, str]:
         """A flat object with its values as text; empty where absent. What is not flat in it is left out."""

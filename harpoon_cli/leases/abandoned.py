@@ -9,10 +9,13 @@ from datetime import timedelta
 from harpoon_cli.domain import LeaseRecord, Reference
 from harpoon_cli.errors import HarpoonError, PlatformError
 from harpoon_cli.leases.lifecycle import Lifecycle
-from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S
-from harpoon_cli.leases.recovery import recover
+from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, LISTED_WITHIN_S
+from harpoon_cli.leases.recovery import Recovered, recover
 from harpoon_cli.leases.settling import OVER
 from harpoon_cli.leases.sweep import overdue, sweep
+
+KEPT_FOR = timedelta(days=400)
+"""How long a lease that is over stays in the ledger: a year, and time to look at it."""
 
 AT_MOST = 16
 """How many abandoned leases a command ends that was not asked to: with a dead platform each takes seconds."""
@@ -40,20 +43,26 @@ def abandoned(lifecycle: Lifecycle, is_alive: IsAlive) -> tuple[LeaseRecord, ...
     return overdue(still_open, lifecycle.now(), left)
 
 
-async def end_abandoned(lifecycle: Lifecycle, is_alive: IsAlive, say: Say) -> tuple[LeaseRecord, ...]:
-    """End what is abandoned, and say so; what cannot be ended, or not even be read, is said too.
+async def end_abandoned(
+    lifecycle: Lifecycle, is_alive: IsAlive, say: Say, warn: Say
+) -> tuple[LeaseRecord, ...]:
+    """End what is abandoned, and say so; what cannot be ended, or not even be read, is warned of.
 
     The records of what is over now.
     """
     for sentence in unreadable(lifecycle.ledger.broken_rows()):
-        say(sentence)
+        warn(sentence)
+    lifecycle.ledger.forget(lifecycle.now() - KEPT_FOR)
     stray: tuple[LeaseRecord, ...] = ()
     if not lifecycle.ledger.searched(lifecycle.endpoint, apart=timedelta(seconds=ABSENCE_PROVES_AFTER_S)):
         with suppress(PlatformError):  # the command meets the same trouble, and tells it
-            stray = await found_again(lifecycle, say)
+            found = await found_again(lifecycle, say, lost=lifecycle.ledger.seems_lost())
+            stray = found.stray
+            if found.left_out is not None:
+                warn(found.left_out.message)
     left = each_once(*abandoned(lifecycle, is_alive), *stray)
     if len(left) > AT_MOST:
-        say(f"{len(left)} leases are left open; {AT_MOST} of them are ended now: harpoon release --overdue")
+        warn(f"{len(left)} leases are left open; {AT_MOST} of them are ended now: harpoon release --overdue")
         left = left[:AT_MOST]
     if not left:
         return ()
@@ -62,7 +71,7 @@ async def end_abandoned(lifecycle: Lifecycle, is_alive: IsAlive, say: Say) -> tu
     for record in swept.ended:
         say(f"ended {record.lease_id or record.reference}, which an earlier command left open")
     for trouble in swept.troubles:
-        say(f"{trouble.message}; {trouble.hint}")
+        warn(f"{trouble.message}; {trouble.hint}")
     return swept.ended
 
 
@@ -71,18 +80,22 @@ def each_once(*records: LeaseRecord) -> tuple[LeaseRecord, ...]:
     return tuple({one.reference: one for one in records}.values())
 
 
-async def found_again(lifecycle: Lifecycle, say: Say) -> tuple[LeaseRecord, ...]:
-    """Look for leases of ours that the ledger lacks, and say what was found; those of them that are to end.
+async def found_again(lifecycle: Lifecycle, say: Say, *, lost: bool) -> Recovered:
+    """Look for leases of ours that the ledger lacks, and say what was found.
 
-    What a lost ledger had written down is in the ledger again, and may be abandoned. `PlatformError` where
-    the platform's list cannot be read.
+    What a lost ledger had written down is in the ledger again, and may be abandoned. lost: it may have been
+    lost just now, so what was leased just before may not be listed yet, and is waited for. `PlatformError`
+    where the platform's list cannot be read.
     """
+    if lost and lifecycle.evidence.can_search:
+        say(f"the ledger is new: what one before may have known is waited for, for {LISTED_WITHIN_S:g} s")
+        await lifecycle.sleep(LISTED_WITHIN_S)
     found = await recover(lifecycle)
     for record in found.restored:
         say(f"found lease {record.lease_id} of ours, which the ledger had lost")
     for record in found.stray:
         say(f"found lease {record.lease_id} of ours, which nothing uses")
-    return found.stray
+    return found
 
 
 def unreadable(troubles: Sequence[HarpoonError]) -> list[str]:

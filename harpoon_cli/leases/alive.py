@@ -16,6 +16,9 @@ from pathlib import Path
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases.private import private_directory
 
+SIGNS = "alive"
+"""The directory of the signs, beside the ledger; it is made with the first lease that is asked for."""
+
 
 class SignOfLife:
     """Held from creation to the end of the process (or `close`). `StorageFault` where it cannot be made.
@@ -91,5 +94,5 @@ def _told(directory: Path) -> Iterator[None]:
     except OSError as cause:
         raise StorageFault(
             f"the signs of life in {directory} cannot be used: {cause.strerror or cause}",
-            hint="no lease is asked for without one; check its disk and directory, or set XDG_STATE_HOME",
+            hint="check its disk and directory, or set XDG_STATE_HOME: no lease is asked for without one",
         ) from cause

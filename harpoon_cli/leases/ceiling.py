@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
+from harpoon_cli.amounts import told, told_above, told_exactly
 from harpoon_cli.domain import LeaseRecord, Money, Price
 from harpoon_cli.errors import CostCeilingReached
 from harpoon_cli.leases.lifecycle import Lifecycle
@@ -56,9 +57,10 @@ def budget(price: Price | None, ttl_s: int, max_cost: Decimal | None, *, fixed: 
     assert price is not None, "a ceiling without a price is refused"
     affordable_s = seconds_affordable(price, max_cost)
     if affordable_s is not None and affordable_s <= RESERVE_S:
+        ceiling, rate = told_exactly(max_cost, price.currency), told(price.per_hour, price.currency)
         raise CostCeilingReached(
-            f"{max_cost:f} {price.currency} at {price.per_hour:f} an hour pays for {affordable_s} s, and "
-            f"{RESERVE_S:g} s are set aside for giving the lease back",
+            f"{ceiling} at {rate} an hour pays for {affordable_s} s, and {RESERVE_S:g} s are set aside for "
+            "giving the lease back",
             hint="raise --max-cost, or choose a cheaper pool: harpoon pools",
         )
     fitting_s = ttl_s if affordable_s is None else min(ttl_s, affordable_s)
@@ -90,8 +92,9 @@ def check_spent(ceiling: Ceiling, spent: Money | None) -> None:
     """`CostCeilingReached` where a lease that is over has cost more than allowed in spite of all."""
     if spent is not None and spent.currency == ceiling.quoted.currency and spent.amount > ceiling.max_cost:
         raise CostCeilingReached(
-            f"the lease cost {spent.amount:.6f} {spent.currency}, more than the {ceiling.max_cost:f} "
-            "allowed: asking for it or giving it back took longer than expected",
+            f"the lease cost {told_above(spent.amount, ceiling.max_cost, spent.currency)}, more than the "
+            f"{told_exactly(ceiling.max_cost, spent.currency)} allowed: asking for it or giving it back took "
+            "longer than expected",
             hint="the work itself is done; harpoon leases --cost shows what each lease cost",
         )
 
@@ -119,8 +122,9 @@ async def kept_to(ceiling: Ceiling | None, lifecycle: Lifecycle, record: LeaseRe
         if not scope.expired():
             raise
         raise CostCeilingReached(
-            f"lease {record.lease_id} was ended after {watch.held_s():.0f} s: at {price.per_hour:f} "
-            f"{price.currency} an hour it was about to cost the {ceiling.max_cost:f} allowed",
+            f"lease {record.lease_id} was ended after {watch.held_s():.0f} s: at "
+            f"{told(price.per_hour, price.currency)} an hour it was about to cost the "
+            f"{told_exactly(ceiling.max_cost, price.currency)} allowed",
             hint="raise --max-cost, or choose a cheaper pool: harpoon pools",
         ) from end
 

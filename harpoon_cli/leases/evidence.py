@@ -1,21 +1,23 @@
 """What a platform's answers prove about a lease: there, over, or nothing. Changes nothing.
 
-"gone", or its contract's own "I know no such lease", after an accepted release     over
-the same without an accepted release      over, if a list, where there is one, lacks it too, and
-                                          a read has shown it before or it is three minutes old
-a 404 that is not in the platform's words over only if a list lacks it, or, without a list, after
-                                          an accepted release
-our reference in no row of the list       never there, after three minutes, and if every row of the
-                                          list that could be it says whose it is
+"gone" after an accepted release           over
+"I know no such lease", in the words of    over after an accepted release; without one, if a list, where
+its contract                               there is one, lacks it too
+a 404 that is not in the platform's words  over only if a list lacks it, or, without a list, after an
+                                           accepted release and two such answers
+  either, of a lease that no read has      nothing
+  shown, and not three minutes old
+our reference in no row of the list        never there, after three minutes, and if every row of the
+                                           list that could be it says whose it is
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from harpoon_cli.client.service import ControlPlane
+from harpoon_cli.client.service import ControlPlane, IncompleteList
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseStatus
 from harpoon_cli.errors import DoubtfulAbsence, NoSuchLease, NotOffered
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, LISTED_WITHIN_S, Patience
@@ -60,6 +62,8 @@ class Evidence:
         while True:
             try:
                 listed = self._read(await self.control.leases(), record)
+            except IncompleteList as partly:  # it shows what is there, and proves nothing of what it lacks
+                listed = replace(self._read(partly.leases, record), searched=False)
             except NotOffered:  # whatever it promised, it has no list
                 return Listed()
             if listed.ours or not wait or self.age_s(record) >= LISTED_WITHIN_S:
@@ -80,12 +84,22 @@ class Evidence:
     async def is_gone(self, record: LeaseRecord, said: NoSuchLease | DoubtfulAbsence, *, ended: bool) -> bool:
         """Does "not found" mean that the lease is over? ended: the platform has accepted its release."""
         worded = isinstance(said, NoSuchLease)
+        if not self.was_visible(record):  # it may only be hidden, and an accepted release have done nothing
+            return False
         if ended and worded:
             return True
-        if not (ended or self.was_visible(record)):
-            return False
         lacks = await self.list_lacks(id_of(record))
-        return lacks if lacks is not None else worded or ended
+        if lacks is not None:
+            return lacks
+        return worded or (ended and await self._is_absent_again(id_of(record)))
+
+    async def _is_absent_again(self, lease_id: LeaseId) -> bool:
+        """Does a second read, a while later, not find it either? A proxy that restarts answers once."""
+        await self.sleep(next(self.patience.pauses()))
+        try:
+            return (await self.control.lease(lease_id)).status is LeaseStatus.GONE
+        except (NoSuchLease, DoubtfulAbsence):
+            return True
 
     async def list_lacks(self, lease_id: LeaseId) -> bool | None:
         """Is the lease in no row of the list, or only as gone? None where there is no list."""

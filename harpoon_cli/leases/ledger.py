@@ -23,6 +23,7 @@ from pathlib import Path
 from harpoon_cli.domain import Lease, LeaseRecord, LeaseState, LeaseStatus, Reference
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases import storage
+from harpoon_cli.leases.alive import SIGNS
 from harpoon_cli.leases.marks import Marks
 from harpoon_cli.leases.rows import (
     COLUMNS,
@@ -79,6 +80,10 @@ VERSIONS = (
         "ALTER TABLE leases ADD COLUMN used_s REAL",
         _SEARCHED,
         _OPEN_ONES,
+    ),
+    (
+        "ALTER TABLE leases ADD COLUMN believed_gone INTEGER NOT NULL DEFAULT 0",
+        "CREATE TABLE forgotten (one INTEGER PRIMARY KEY CHECK (one = 1), before TEXT NOT NULL) STRICT",
     ),
 )
 """What each version of the file has more than the one before it."""
@@ -152,7 +157,7 @@ class Ledger:
         return self._change(
             "UPDATE leases SET state = :held, lease_id = :lease_id, accepted_at = :at, gpu = :gpu, "
             "price = coalesce(:price, price), ready_at = :ready_at, expires_at = :expires_at, "
-            "released_at = NULL WHERE reference = :reference AND lease_id IS NULL",
+            "released_at = NULL, believed_gone = 0 WHERE reference = :reference AND lease_id IS NULL",
             {
                 "held": LeaseState.HELD.value,
                 "reference": reference,
@@ -225,6 +230,16 @@ class Ledger:
         except UNREADABLE:
             return False
 
+    def is_blank(self) -> bool:
+        """Has nothing been written down yet? One that was lost and made anew looks like one never used."""
+        with storage.told(self.path):
+            query = "SELECT EXISTS (SELECT 1 FROM leases) OR EXISTS (SELECT 1 FROM searched)"
+            return not self._connection.execute(query).fetchone()[0]
+
+    def seems_lost(self) -> bool:
+        """Is it blank, although leases have been asked for here before?"""
+        return self.path.with_name(SIGNS).is_dir() and self.is_blank()
+
     def search_done(self, endpoint: str, at: datetime) -> None:
         self._change(
             "INSERT INTO searched (endpoint, first_at, last_at) VALUES (:endpoint, :at, :at) "
@@ -235,6 +250,43 @@ class Ledger:
     def absent(self, reference: Reference, at: datetime) -> bool:
         """It is proved that no lease came of it, or that it is over."""
         return self._step(reference, UNANSWERED, LeaseState.RELEASED, released_at=when_text(at))
+
+    def believed(self, reference: Reference, at: datetime) -> bool:
+        """A person has looked, and it is not there: it ended at `at` at the latest."""
+        believed = self._change(
+            "UPDATE leases SET state = 'released', released_at = :at, believed_gone = 1 "
+            "WHERE reference = :reference AND state NOT IN ('released', 'refused')",
+            {"reference": reference, "at": when_text(at)},
+        )
+        self._marks.take_away(reference)
+        return believed
+
+    def forget(self, before: datetime) -> bool:
+        """Leave out what was over by then, and asked for before; what is not surely over stays for ever."""
+        old = (
+            "state IN ('released', 'refused') AND intended_at < :before "
+            "AND coalesce(released_at, intended_at) < :before"
+        )
+        moment = {"before": when_text(before)}
+        with storage.told(self.path):
+            found = self._connection.execute(f"SELECT 1 FROM leases WHERE {old} LIMIT 1", moment)  # noqa: S608 our own names
+            if found.fetchone() is None:
+                return False
+        self._change(
+            "INSERT INTO forgotten (one, before) VALUES (1, :before) "
+            "ON CONFLICT (one) DO UPDATE SET before = max(before, :before)",
+            moment,
+        )
+        return self._change(f"DELETE FROM leases WHERE {old}", moment)  # noqa: S608 our own names
+
+    def forgotten_before(self) -> datetime | None:
+        """Leases that were asked for before this moment may have been left out; None where none was."""
+        with storage.told(self.path):
+            row = self._connection.execute("SELECT before FROM forgotten").fetchone()
+        try:
+            return None if row is None else datetime.fromisoformat(row[0])
+        except UNREADABLE:
+            return None
 
     def keep(self, reference: Reference) -> bool:
         """The lease shall outlive the process that asked for it, and the loss of this ledger."""
@@ -264,7 +316,7 @@ class Ledger:
     def reopened(self, reference: Reference) -> bool:
         """A lease that was given back is shown as live after all, and is being given back again."""
         return self._change(
-            "UPDATE leases SET state = :releasing, released_at = NULL "
+            "UPDATE leases SET state = :releasing, released_at = NULL, believed_gone = 0 "
             "WHERE reference = :reference AND state = :released AND lease_id IS NOT NULL",
             {
                 "reference": reference,

@@ -184,7 +184,18 @@ class Lifecycle:
             self.ledger.keep(record.reference)
         return self._settling.seen(record, lease)
 
+    def unrecorded(self, lease: Lease) -> LeaseRecord:
+        """What stands for a lease that a read has shown where the ledger cannot be used."""
+        record = self._made_up(lease, lease.created_at or self.now())
+        return replace(record, gpu=lease.gpu, seen_at=self.now(), expires_at=lease.expires_at)
+
     def _row_of_its_own(self, lease: Lease, at: datetime) -> LeaseRecord:
+        record = self._made_up(lease, at)
+        self.ledger.adopt(record, self.holder(), lease)
+        return record
+
+    def _made_up(self, lease: Lease, at: datetime) -> LeaseRecord:
+        """A record of a request that was never sent, with a reference of its own."""
         request = LeaseRequest(
             reference=self._reference(),
             idempotency_key="",
@@ -193,11 +204,9 @@ class Lifecycle:
             ttl_s=0,
             metadata={},
         )
-        record = LeaseRecord(
+        return LeaseRecord(
             request, self.endpoint, self.owner, LeaseState.HELD, at, lease_id=lease.id, price=lease.price
         )
-        self.ledger.adopt(record, self.holder(), lease)
-        return record
 
     def _unwritten(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
         # No row has this reference: nothing that is written down can then be about the first lease.
@@ -348,10 +357,21 @@ class Lifecycle:
         return await self._settling.settle(record, within_s=within_s)
 
     def believe_gone(self, record: LeaseRecord) -> LeaseRecord:
-        """Close a record on the word of a person who has looked at the platform."""
-        self.ledger.absent(record.reference, self.now())
-        self.ledger.released(record.reference, self.now())
+        """Close a record on the word of a person who has looked at the platform.
+
+        What it can have cost at most stays known: to now, or to the end that the platform gave every lease.
+        """
+        self.ledger.believed(record.reference, self._latest_end(record))
         return self._settling.known(record)
+
+    def _latest_end(self, record: LeaseRecord) -> datetime:
+        now = self.now()
+        if record.lease_id is not None or not self.control.features.ttl:
+            return now
+        try:
+            return min(now, (record.asked_at or record.intended_at) + timedelta(seconds=record.request.ttl_s))
+        except OverflowError:  # a time that no calendar holds is none
+            return now
 
     def is_over(self, record: LeaseRecord) -> bool:
         """Is nothing left to give back?"""

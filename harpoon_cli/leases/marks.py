@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harpoon_cli.domain import Reference
-from harpoon_cli.leases.private import private_directory
+from harpoon_cli.leases.private import private_directory, sync_directory
 
 _A_NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9]")
 """What may be the name of such a file; a reference that comes back from a platform may be anything."""
@@ -29,11 +29,7 @@ class Marks:
         """Durable when it returns. Raises `OSError`."""
         private_directory(self._directory)
         os.close(os.open(self._directory / reference, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        handle = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_directory(self._directory)
 
     def has(self, reference: Reference) -> bool:
         return is_reference(reference) and (self._directory / reference).is_file()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from math import inf, isfinite
 
-from harpoon_cli.domain import LeaseRecord, LeaseState, Money, Receipt, Step, Tenure
+from harpoon_cli.domain import Lease, LeaseRecord, LeaseState, Money, Receipt, Step, Tenure
 from harpoon_cli.leases.lifecycle import Lifecycle
 from harpoon_cli.pricing import cost_on_receipt
 
@@ -23,8 +23,11 @@ IDLE_DIGITS = 4
 
 
 def seconds_held(record: LeaseRecord, now: datetime) -> float | None:
-    """From the request for the lease to its confirmed release, its end, or now; None where none was given."""
-    if record.lease_id is None:
+    """From the request for the lease to its confirmed release, its end, or now; None where none was given.
+
+    Of what a person's word ended, the longest that it can have been.
+    """
+    if record.lease_id is None and not record.believed_gone:
         return None
     # What is over was over then, whatever our clock says now: two looks at one row must agree.
     until = now if record.released_at is None else record.released_at
@@ -61,7 +64,7 @@ def may_have_cost(record: LeaseRecord) -> bool:
     A request that was never answered, and that no list showed in the end, may have been a lease only if it
     was looked for no sooner than such a lease would have ended by itself.
     """
-    if record.lease_id is not None:
+    if record.lease_id is not None or record.believed_gone:
         return True
     if record.state is not LeaseState.RELEASED:
         return record.state is not LeaseState.REFUSED
@@ -82,6 +85,7 @@ def tenure_of(record: LeaseRecord, now: datetime) -> Tenure:
         idle_share=idle_share(record, now),
         cost=cost_so_far(record, now),
         released=record.state is LeaseState.RELEASED,
+        believed_gone=record.believed_gone,
     )
 
 
@@ -116,6 +120,21 @@ def receipt_of(
         idle_share=held.idle_share,
         only_a_release_ends_it=not ends_by_itself or _endless(record),
         ended=tuple(ended),
+    )
+
+
+def receipt_of_shown(lease: Lease, steps: Sequence[Step], now: datetime) -> Receipt:
+    """The receipt so far of a lease that is somebody else's, as the platform shows it."""
+    held_s = None if lease.created_at is None else max(0.0, (now - lease.created_at).total_seconds())
+    return Receipt(
+        steps=tuple(steps),
+        lease_id=lease.id,
+        pool_id=lease.pool_id,
+        gpu=lease.gpu,
+        price=lease.price,
+        seconds_held=held_s,
+        cost=None if held_s is None or lease.price is None else cost_on_receipt(lease.price, held_s),
+        kept=True,
     )
 
 

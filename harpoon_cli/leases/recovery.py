@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harpoon_cli.client.service import IncompleteList
 from harpoon_cli.domain import Lease, LeaseRecord, LeaseStatus, Reference
 from harpoon_cli.errors import DoubtfulAbsence, NoSuchLease, NotOffered, StorageFault
 from harpoon_cli.leases.lifecycle import Lifecycle
@@ -20,11 +21,13 @@ class Recovered:
     """Records written down again, as the platform tells them, and records that nobody can be using.
 
     restored: of a lost ledger; whether one is to end is for `sweep.overdue` to say. stray: a second lease of
-    one intent, or the lease of a record that was closed; they are to end.
+    one intent, or the lease of a record that was closed; they are to end. left_out says which rows of the
+    list could not be read: there may be more of ours.
     """
 
     restored: tuple[LeaseRecord, ...] = ()
     stray: tuple[LeaseRecord, ...] = ()
+    left_out: IncompleteList | None = None
 
 
 async def recover(lifecycle: Lifecycle) -> Recovered:
@@ -35,8 +38,12 @@ async def recover(lifecycle: Lifecycle) -> Recovered:
     """
     if not (lifecycle.evidence.can_search and lifecycle.owner.home):
         return Recovered()
+    listed: tuple[Lease, ...] = ()
+    left_out: IncompleteList | None = None
     try:
         listed = await lifecycle.control.leases()
+    except IncompleteList as partly:
+        listed, left_out = partly.leases, partly
     except NotOffered:
         return Recovered()
     restored: list[LeaseRecord] = []
@@ -49,8 +56,9 @@ async def recover(lifecycle: Lifecycle) -> Recovered:
                 stray.append(found)
         except StorageFault:  # its row is not whole: `Ledger.broken_rows` tells it
             continue
-    lifecycle.ledger.search_done(lifecycle.endpoint, lifecycle.now())
-    return Recovered(tuple(restored), tuple(stray))
+    if left_out is None:
+        lifecycle.ledger.search_done(lifecycle.endpoint, lifecycle.now())
+    return Recovered(tuple(restored), tuple(stray), left_out)
 
 
 def _tagged(listed: Iterable[Lease], lifecycle: Lifecycle) -> Iterable[Lease]:

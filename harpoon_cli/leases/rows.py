@@ -28,7 +28,7 @@ T = TypeVar("T")
 COLUMNS = (
     *("endpoint", "state", "request", "owner", "intended_at", "lease_id", "gpu", "price", "accepted_at"),
     *("seen_at", "ready_at", "expires_at", "released_at", "kept", "trouble", "lost_answers", "asked_at"),
-    "used_s",
+    *("used_s", "believed_gone"),
 )
 """In the order in which `record_of` reads them."""
 
@@ -53,7 +53,7 @@ def record_of(row: Sequence[str]) -> LeaseRecord:
     """The record of a row with `COLUMNS`; one of `UNREADABLE` where what settling needs is not whole."""
     endpoint, state, request, owner, intended_at, lease_id, gpu, price, *rest = row
     accepted_at, seen_at, ready_at, expires_at, released_at, kept, trouble, *rest = rest
-    lost_answers, asked_at, used_s = rest
+    lost_answers, asked_at, used_s, believed_gone = rest
     # What settling needs must be whole; what is only told is None where it is not.
     return LeaseRecord(
         request=_request(request),
@@ -74,6 +74,7 @@ def record_of(row: Sequence[str]) -> LeaseRecord:
         lost_answers=_if_whole(int, lost_answers) or 0,
         asked_at=_if_whole(_when, asked_at),
         used_s=_if_whole(float, used_s),
+        believed_gone=bool(believed_gone),
     )
 
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from harpoon_cli.client.guard import urgent
 from harpoon_cli.client.service import ControlPlane
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, LeaseStatus, Reference
 from harpoon_cli.errors import (
@@ -62,17 +63,21 @@ class Settling:
         current = self.known(record)
         if current.state in OVER:
             return current
-        hurried = within_s is not None
         try:
             async with asyncio.timeout(within_s or self.patience.release_s):
                 if current.lease_id is None:
-                    return await self._end_unanswered(current, hurried=hurried)
-                return await self._end(current, hurried=hurried)
+                    return await self._end_unanswered(current)
+                return await self._end(current)
         except (TimeoutError, PlatformError) as error:
-            why = str(error) or "the platform did not confirm it in time"
+            why = str(error) or self._late(within_s)
             with suppress(StorageFault):
                 self.ledger.releasing(record.reference, why)
             raise self.may_still_bill(record, why) from error
+
+    def _late(self, within_s: float | None) -> str:
+        if within_s is not None:
+            return f"the platform did not confirm it within {within_s:.3g} s, and there was no time for more"
+        return f"the platform did not confirm it within {self.patience.release_s:g} s (lease.release_s)"
 
     def is_over(self, record: LeaseRecord) -> bool:
         """Is nothing left to give back?"""
@@ -89,9 +94,14 @@ class Settling:
 
     def _way_out(self, record: LeaseRecord) -> str:
         settles = release_command(record.lease_id or record.reference)
-        if record.lease_id is not None or self.evidence.can_search:
+        if record.lease_id is not None or self.evidence.can_search or self._may_repeat(record):
             return settles
-        return f"{settles}; this platform cannot be searched: once you have looked, add --confirmed-gone"
+        listing = "harpoon leases, or its console" if self.control.features.lists else "its console"
+        return (
+            f"harpoon cannot tell whose a lease is there, so look yourself ({listing}) for one in pool "
+            f"{record.request.pool_id} made at about {record.intended_at:%H:%M:%S} UTC: if it is there, end "
+            f"it with harpoon release ID; then {settles} --confirmed-gone"
+        )
 
     def known(self, record: LeaseRecord) -> LeaseRecord:
         """The record as it stands; as it was given, where it is newer there or the ledger cannot be read.
@@ -142,36 +152,34 @@ class Settling:
         await self.end_extras(record, listed.ours[1:])
         return listed.ours[0] if listed.ours else None
 
-    async def _end_unanswered(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+    async def _end_unanswered(self, record: LeaseRecord) -> LeaseRecord:
         listed = await self.evidence.look(record)
         if listed.ours:
             try:
-                return await self._end_found(record, listed.ours[0], seen_at=self.now(), hurried=hurried)
+                return await self._end_found(record, listed.ours[0], seen_at=self.now())
             finally:
                 await self.end_extras(record, listed.ours[1:])
         if not listed.searched and self._may_repeat(record):
-            return await self._end_repeated(record, hurried=hurried)
+            return await self._end_repeated(record)
         return self._absent(record, listed)
 
-    async def _end_found(
-        self, record: LeaseRecord, lease: Lease, *, seen_at: datetime | None, hurried: bool
-    ) -> LeaseRecord:
+    async def _end_found(self, record: LeaseRecord, lease: Lease, *, seen_at: datetime | None) -> LeaseRecord:
         taken = True
         with suppress(StorageFault):
             taken = self.takes(record, lease)
         if not taken:  # meanwhile another command has found another lease for it: both are to end
             await self.end_extra(record, lease)
-            return await self._end(self.known(record), hurried=hurried)
+            return await self._end(self.known(record))
         if seen_at is not None:
             with suppress(StorageFault):
                 self.ledger.seen(record.reference, lease, seen_at)
-        return await self._end(replace(record, lease_id=lease.id, seen_at=seen_at), hurried=hurried)
+        return await self._end(replace(record, lease_id=lease.id, seen_at=seen_at))
 
     def _may_repeat(self, record: LeaseRecord) -> bool:
         may = self.control.features.idempotency_keys and bool(record.request.idempotency_key)
         return may and not self.evidence.is_absent(record, Listed())
 
-    async def _end_repeated(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+    async def _end_repeated(self, record: LeaseRecord) -> LeaseRecord:
         """Without a list: repeat the very request, which keys make one lease with what came of the first.
 
         A refusal is no proof: the first ask may have been granted all the same.
@@ -184,10 +192,11 @@ class Settling:
         if not still_unanswered:
             return await self.settle(self.known(record))
         try:
-            lease = await self.control.allocate(record.request, deadline_s=self.patience.allocate_s)
+            with urgent():  # it finds what may be billing: no breaker holds it back
+                lease = await self.control.allocate(record.request, deadline_s=self.patience.allocate_s)
         except Refused:
             return self._absent(asked, Listed())
-        return await self._end_found(asked, lease, seen_at=None, hurried=hurried)
+        return await self._end_found(asked, lease, seen_at=None)
 
     def _absent(self, record: LeaseRecord, listed: Listed) -> LeaseRecord:
         if not self.evidence.is_absent(record, listed):
@@ -202,19 +211,33 @@ class Settling:
         self.ledger.absent(record.reference, self.now())
         return self.known(record)
 
-    async def _end(self, record: LeaseRecord, *, hurried: bool) -> LeaseRecord:
+    async def _end(self, record: LeaseRecord) -> LeaseRecord:
         with suppress(StorageFault):  # as above: first the platform, then the ledger
             self.ledger.releasing(record.reference)
-        if record.seen_at is None and not hurried:
+        if record.seen_at is None:
             # Once a read has shown it, a later "not found" proves that it is gone.
-            with suppress(PlatformError, StorageFault):
-                record, _ = await self.read(record)
+            with suppress(PlatformError):
+                record = await self._shown(record)
         await self._until_gone(record)
         if record.lost_answers:
             await self._end_doubles(record)
         self.confirmed.add(record.reference)
         self.ledger.released(record.reference, self.now())
         return self.known(record)
+
+    async def _shown(self, record: LeaseRecord) -> LeaseRecord:
+        """The record, marked as seen where a read or, on a platform without one, the list shows its lease."""
+        try:
+            lease = await self.control.lease(id_of(record))
+        except NotOffered:
+            listed = await self.control.leases()
+            shown = [one for one in listed if one.id == record.lease_id]
+            if not shown:
+                return record
+            lease = shown[0]
+        with suppress(StorageFault):
+            self.ledger.seen(record.reference, lease, self.now())
+        return replace(record, seen_at=self.now())
 
     async def _end_doubles(self, record: LeaseRecord) -> None:
         """An ask that was repeated gives two leases where a platform does not honour its keys."""
@@ -259,4 +282,5 @@ class Settling:
         except (NoSuchLease, DoubtfulAbsence) as absence:
             return not await self.evidence.is_gone(record, absence, ended=True)
         except NotOffered:
-            return await self.evidence.list_lacks(id_of(record)) is False
+            lacks = await self.evidence.list_lacks(id_of(record))
+            return lacks is not None and not (lacks and self.evidence.was_visible(record))

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from harpoon_cli.errors import StorageFault
-from harpoon_cli.leases.private import private_directory
+from harpoon_cli.leases.private import private_directory, sync_directory
 
 BUSY_S = 10.0
 """How long a writer waits for another; a transaction here takes milliseconds."""
@@ -25,6 +25,12 @@ CHECKED_BYTES = 4 * 1024 * 1024
 BESIDE = ("-wal", "-shm", "-journal", "")
 """What SQLite keeps beside a file, and the file itself: the last, so that nobody makes a new one before its
 old log is out of the way."""
+
+WITHOUT_IT = (
+    "check its disk and directory, or set XDG_STATE_HOME: no lease is asked for without it; "
+    "harpoon leases shows what the platform lists, and harpoon release ID ends a lease all the same"
+)
+"""The hint for a ledger that cannot be used."""
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _RUINED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -132,15 +138,7 @@ def _create(path: Path) -> None:
         return
     for directory in path.parents:
         with suppress(OSError):  # one that we may not read is not one that we made
-            _sync(directory)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync_directory(directory)
 
 
 def _patiently(connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
@@ -203,7 +201,7 @@ def _explained(cause: Exception, path: Path) -> tuple[str, str]:
         return f"another process has kept it busy for {BUSY_S:g} s", "try again; harpoon leases"
     if code in _RUINED:
         return str(cause), move_away(path)
-    return str(cause), "no lease is asked for without it; check its disk and directory, or set XDG_STATE_HOME"
+    return str(cause), WITHOUT_IT
 
 
 def move_away(path: Path) -> str:

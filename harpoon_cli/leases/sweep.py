@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from harpoon_cli.domain import LeaseRecord, LeaseState, Reference
-from harpoon_cli.errors import HarpoonError, MayStillBill, release_command
+from harpoon_cli.errors import HarpoonError, MayStillBill, StorageFault, release_command
 from harpoon_cli.leases.lifecycle import Lifecycle
 from harpoon_cli.leases.patience import finishing
 
@@ -21,7 +21,10 @@ AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What became of each: records now surely over, and an error for every one that is not."""
+    """What became of each: records now surely over, and an error for every one that is not.
+
+    One that is over, and cannot be written down as that, is in both.
+    """
 
     ended: tuple[LeaseRecord, ...]
     troubles: tuple[HarpoonError, ...]
@@ -62,12 +65,17 @@ async def sweep(
     records = tuple(records)
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def settled(record: LeaseRecord) -> LeaseRecord | HarpoonError:
+    async def settled(record: LeaseRecord) -> tuple[LeaseRecord | None, HarpoonError | None]:
         async with gate:
             try:
-                return await lifecycle.settle(record, within_s=within_s)
+                return await lifecycle.settle(record, within_s=within_s), None
+            except StorageFault as fault:
+                over = lifecycle.is_over(record)
+                return (
+                    (_over(record, lifecycle.now()), _not_written(record, fault)) if over else (None, fault)
+                )
             except HarpoonError as trouble:
-                return trouble
+                return None, trouble
 
     work = asyncio.gather(*map(settled, records))
     try:
@@ -81,6 +89,19 @@ async def sweep(
             hint=release_command(*left),
         ) from cut
     return Swept(
-        ended=tuple(one for one in results if isinstance(one, LeaseRecord)),
-        troubles=tuple(one for one in results if isinstance(one, HarpoonError)),
+        ended=tuple(record for record, _ in results if record is not None),
+        troubles=tuple(trouble for _, trouble in results if trouble is not None),
+    )
+
+
+def _over(record: LeaseRecord, now: datetime) -> LeaseRecord:
+    """A record that is over, and that the ledger does not show as such."""
+    return replace(record, state=LeaseState.RELEASED, released_at=record.released_at or now)
+
+
+def _not_written(record: LeaseRecord, fault: StorageFault) -> StorageFault:
+    name = record.lease_id or record.reference
+    return StorageFault(
+        f"lease {name} is over, and that cannot be written down: {fault.message}",
+        hint=f"what it cost is told only here; {fault.hint}",
     )

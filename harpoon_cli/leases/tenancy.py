@@ -1,6 +1,7 @@
 """A lease as a command has it: what was left open is ended before, its cost is watched, its receipt is kept.
 
-Knows no settings and prints nothing: how to say a sentence and show a step are parameters.
+Knows no settings and prints nothing: how to say a sentence, to warn of what costs, and to show a step are
+parameters.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 
+from harpoon_cli.amounts import told, told_above
 from harpoon_cli.domain import LeaseRecord, Receipt, Reference, Step
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases.abandoned import IsAlive, Say, end_abandoned
@@ -24,10 +26,11 @@ LATE_END_S = 30.0
 class Tenancy:
     """One lease taken, used and given back, and what else was ended on the way; for one use of `leased`."""
 
-    def __init__(self, lifecycle: Lifecycle, *, is_alive: IsAlive, say: Say, phase: Phase) -> None:
+    def __init__(self, lifecycle: Lifecycle, *, is_alive: IsAlive, say: Say, warn: Say, phase: Phase) -> None:
         self._lifecycle = lifecycle
         self._is_alive = is_alive
         self._say = say
+        self._warn = warn
         self._phase = phase
         self._worktime = Worktime(lifecycle.clock)
         self._began = lifecycle.now()
@@ -48,7 +51,7 @@ class Tenancy:
         more in the end. Errors are else those of `holding`.
         """
         lifecycle = self._lifecycle
-        self._left_open = await end_abandoned(lifecycle, self._is_alive, self._say)
+        self._left_open = await end_abandoned(lifecycle, self._is_alive, self._say, self._warn)
         intent = lifecycle.intend(order)
         self._reference = intent.reference
         async with holding(lifecycle, intent, phase=self._phase, keep=order.keep, wait=False) as record:
@@ -115,7 +118,7 @@ class Tenancy:
             _about_its_price(record, ceiling),
         ):
             if sentence:
-                self._say(sentence)
+                self._warn(sentence)
 
 
 def _about_its_end(record: LeaseRecord, lifecycle: Lifecycle, *, keep: bool) -> str | None:
@@ -136,5 +139,6 @@ def _about_its_price(record: LeaseRecord, ceiling: Ceiling | None) -> str | None
     """Is its price higher than the one by which a ceiling was checked?"""
     if ceiling is None or record.price is None or record.price.per_hour <= ceiling.quoted.per_hour:
         return None
-    own = f"{record.price.per_hour:f} {record.price.currency} an hour"
-    return f"lease {record.lease_id} costs {own}, more than the {ceiling.quoted.per_hour:f} of its pool"
+    own = told_above(record.price.per_hour, ceiling.quoted.per_hour, record.price.currency)
+    pool = told(ceiling.quoted.per_hour, ceiling.quoted.currency)
+    return f"lease {record.lease_id} costs {own} an hour, more than the {pool} of its pool"

@@ -59,10 +59,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Labelled facts about one thing, in order."""
+    """Labelled facts about one thing, in order; those that sum up a table (aside) are for people alone."""
 
     facts: Sequence[tuple[str, Cell | str]]
     title: str | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,8 @@ class _Step:
 class Screen:
     """The two output streams of one command.
 
-    output is a format's name, or "auto": a table on a terminal, TSV in a pipe. quiet leaves only data and
-    errors. verbosity is the number of -v. A stream is None where it was closed before the start.
+    output is a format's name, or "auto": a table on a terminal, TSV in a pipe. quiet leaves only data,
+    errors and warnings. verbosity is the number of -v. A stream is None where it was closed before the start.
     """
 
     def __init__(
@@ -96,6 +96,11 @@ class Screen:
         self._said.append(text)
         if not self.quiet:
             self._say(sentence("note", text, self.terminal.err, Tone.STRONG))
+
+    def warn(self, text: str) -> None:
+        """A sentence about what may cost money, on stderr, also when quiet; among the envelope's notes."""
+        self._said.append(text)
+        self._say(sentence("warning", text, self.terminal.err, Tone.WARN))
 
     def detail(self, text: str, level: int = 1) -> None:
         """A sentence for who asked for more, on stderr: level 1 with -v, level 2 with -vv."""

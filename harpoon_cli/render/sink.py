@@ -18,6 +18,7 @@ class OutputFault(StorageFault):
     """Standard output or standard error cannot be written: no file of ours, so an error as any other."""
 
     exit = Exit.FAILED
+    way_out = None
 
 
 class Sink:

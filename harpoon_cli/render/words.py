@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 
+from harpoon_cli.amounts import told
 from harpoon_cli.domain import Gpu, Money, Price
 
 UNKNOWN = "-"
 
 _MB_PER_GB = 1024
-_PLAIN_MAGNITUDES = range(-9, 15)
-"""The powers of ten that are written out; beyond them an amount is in scientific notation."""
 
 
 def amount(value: Decimal | None, currency: str = "USD") -> str:
     """An amount to the cent, or to two significant digits where it is less: $12.50, $0.00055, 3.00 EUR."""
     if value is None:
         return UNKNOWN
-    digits = _digits(value.copy_abs())
-    sign = "-" if value.is_signed() and not value.is_zero() else ""
-    return f"{sign}${digits}" if currency == "USD" else f"{sign}{digits} {currency}"
-
-
-def _digits(value: Decimal) -> str:
-    if not value.is_finite() or (value and value.adjusted() not in _PLAIN_MAGNITUDES):
-        return f"{value:.1E}" if value.is_finite() else str(value)
-    places = max(2, 1 - value.adjusted()) if value else 2  # two significant digits
-    exact = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN, Context(prec=50))
-    whole, _, fraction = f"{exact:,f}".partition(".")
-    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+    return told(value, currency)
 
 
 def money(value: Money | None) -> str:

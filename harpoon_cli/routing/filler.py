@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from itertools import chain
+from collections.abc import Sequence
+from itertools import chain, compress
 
 _WORDS = """
 a about above again also am an and any are as at be been being below but by can could did do does doing
@@ -13,25 +13,53 @@ there these they this those through to too under until up was we were what when 
 whom whose will with would you your yours
 
 accurate accurately answer answered answering answers appreciate appreciated ask asked assist assistant
-assistants carefully choice choices choose chosen consider correct correctly dear expert following
-follows friend give given good hello help helpful hey hi instruction instructions kindly knowledgeable
-letter letters like look need now okay possible option options please problem prompt provide question
-questions reply respond response responses select single system task text thank thanks today user want
-way welcome whether i'm i'd i'll it's let's that's what's you're
+assistants carefully choice choices choose chosen consider correct correctly curious dear exam expert figure
+figuring following follows friend get getting give given going good got hello help helpful hey hi homework
+instruction instructions kindly know knowledgeable letter letters like look need now okay possible option
+options please problem prompt provide q question questions quick quiz reply respond response responses
+select single sorry struggling stuck studying sure system task tell text thank thanks today trying user
+want wanted way welcome whether wondering working i'm i'd i'll it's let's that's what's you're
 """
 
 FILLER = frozenset(_WORDS.split())
 
-_SENTENCE = re.compile(r"[^.?!:]+[.?!:]*")
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
+_MARKS = ".?!:"
+_APOSTROPHES = "'\u2019"
+
+
+class _Letters(dict[int, int]):
+    """What a character is to words: itself, or a blank, or a line end where a sentence ends."""
+
+    def __missing__(self, code: int) -> int:
+        # Not kept: a prompt may hold every character there is.
+        return code if chr(code).isalnum() else 32
+
+
+_LETTERS = _Letters({code: code if chr(code).isalnum() else 32 for code in range(128)})
+_LETTERS.update({ord(mark): 10 for mark in _MARKS} | {ord(mark): 39 for mark in _APOSTROPHES})
 
 
 def said(text: str) -> tuple[str, list[str]]:
-    """A levelled text without its sentences that are all filler, unless it has no others; and its words."""
-    sentences = _SENTENCE.findall(text)
-    words = [_WORD.findall(sentence) for sentence in sentences]
-    kept = [place for place, found in enumerate(words) if not FILLER.issuperset(found)]
-    if len(kept) == len(words) or not kept:
+    """A levelled text without its sentences that are all filler, unless it has no others; and its words.
+
+    A word is a run of letters and digits, with apostrophes inside.
+    """
+    sentences = text.translate(_LETTERS).split("\n")
+    words = [sentence.split() for sentence in sentences]
+    if "'" in text or "\u2019" in text:
+        words = [[bare for word in each if (bare := word.strip("'"))] for each in words]
+    kept = [not FILLER.issuperset(each) for each in words]
+    if all(kept) or not any(kept):
         return text, list(chain.from_iterable(words))
-    text = " ".join("".join(sentences[place] for place in kept).split())
-    return text, [word for place in kept for word in words[place]]
+    return _cut(text, sentences, words, kept), list(chain.from_iterable(compress(words, kept)))
+
+
+def _cut(text: str, sentences: Sequence[str], words: Sequence[Sequence[str]], kept: Sequence[bool]) -> str:
+    """The text without the sentences that are not kept; what has no words goes with what it follows."""
+    pieces, at, keep = [], 0, True
+    for sentence, each, keep_it in zip(sentences, words, kept, strict=True):
+        keep = keep_it if each else keep
+        if keep:
+            pieces.append(text[at : at + len(sentence) + 1])
+        at += len(sentence) + 1
+    return " ".join("".join(pieces).split())

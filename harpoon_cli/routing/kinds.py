@@ -27,7 +27,7 @@ def kind_of(reading: Reading) -> Kind:
     options = len(reading.options)
     if options >= _FEW:
         return Kind.MANY if options >= _MANY else Kind.FEW
-    if _TEX.search(reading.text):
+    if ("\\" in reading.text or "$" in reading.text) and _TEX.search(reading.text):
         return Kind.TEX
     if len(reading.content) in _SUM_WORDS and any(word[0] == "0" for word in reading.content):
         return Kind.SUMS

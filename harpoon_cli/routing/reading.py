@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from harpoon_cli.domain import Prompt
 from harpoon_cli.routing.filler import FILLER, said
 from harpoon_cli.routing.layout import without_layout
+from harpoon_cli.routing.lines import listed
 
 WORDS_READ = 2_048
 """At most this many words (pieces between white space) are read from each end of a prompt."""
@@ -57,12 +58,16 @@ class Reading:
 
     def count_phrases(self, phrases: Iterable[str]) -> int:
         """How often any of the `phrases` (case-folded words, one space between) occurs, punctuation aside."""
-        return sum(self.phrases.count(f" {phrase} ") for phrase in phrases)
+        # Whether its words occur at all is known in a fraction of the time that a search takes.
+        said = self.words.__contains__
+        return sum(
+            [self.phrases.count(f" {phrase} ") for phrase in phrases if all(map(said, phrase.split()))]
+        )
 
 
 def read(text: str) -> Reading:
     """Level `text`; of a very long one only the first and the last words are kept."""
-    levelled, whole = _ends(text)
+    levelled, whole = _ends(listed(text))
     plain, options = without_layout(levelled)
     plain, words = said(plain)
     return Reading(
@@ -80,11 +85,7 @@ def content_of(words: Iterable[str]) -> tuple[str, ...]:
     """The words that are not filler, in order; a number, or what starts like one, is one of `NUMBERS`."""
     most = len(NUMBERS)
     return tuple(
-        [
-            NUMBERS[min(len(word), most) - 1] if word[0].isdigit() else word
-            for word in words
-            if word not in FILLER
-        ]
+        [word if word[0] > "9" else NUMBERS[min(len(word), most) - 1] for word in words if word not in FILLER]
     )
 
 
@@ -119,12 +120,14 @@ def _level(text: str) -> str:
     kept = _cut(text, _KEPT)
     if kept.isascii():
         return kept.lower()
-    from unicodedata import normalize  # a shared library, needed for few prompts
+    from unicodedata import is_normalized, normalize  # a shared library, needed for few prompts
 
     # Upper before fold, so that letters without a fold of their own (a dotless i) meet their capital's.
     # Cut again, as one character may level to eighteen.
-    folded = _cut(normalize("NFKC", kept), _KEPT).upper().casefold()
-    return " ".join(normalize("NFKC", folded).split())
+    if not is_normalized("NFKC", kept):
+        kept = _cut(normalize("NFKC", kept), _KEPT)
+    folded = kept.upper().casefold()
+    return " ".join((folded if is_normalized("NFKC", folded) else normalize("NFKC", folded)).split())
 
 
 def _cut(text: str, characters: int = CHARACTERS_READ) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from harpoon_cli.routing.decision import Contribution, Familiarity, Score
 from harpoon_cli.routing.kinds import Kind, kind_of
@@ -47,25 +46,19 @@ def _familiarity(kind: Kind, fitted: KindWeights | None, said: Said) -> Familiar
 
 def _fitted(signal: Signal, fitted: KindWeights, reading: Reading) -> Contribution:
     """A signal's contribution by its fitted weight, believed no further than it was seen in training."""
-    found = _contribution(signal, fitted.signals[signal.name], reading)
-    least, most = fitted.ranges.get(signal.name, (found.value, found.value))
-    if least <= found.value <= most:
-        return found
-    value = min(max(found.value, least), most)
-    bound = f"counted as {value:.3g}, the {'most' if found.value > most else 'least'} in training"
-    sentence = f"{found.sentence} ({bound})"
-    return replace(found, value=value, amount=found.weight * value, sentence=sentence)
+    name, weight, measured = signal.name, fitted.signals[signal.name], signal.measure(reading)
+    value, sentence = measured, signal.sentence(measured)
+    least, most = fitted.ranges.get(name, (measured, measured))
+    if not least <= measured <= most:
+        value = min(max(measured, least), most)
+        bound = f"counted as {value:.3g}, the {'most' if measured > most else 'least'} in training"
+        sentence = f"{sentence} ({bound})"
+    return Contribution(name, value, weight, weight * value, sentence)
 
 
 def _contribution(signal: Signal, weight: float, reading: Reading) -> Contribution:
     value = signal.measure(reading)
-    return Contribution(
-        signal=signal.name,
-        value=value,
-        weight=weight,
-        amount=weight * value,
-        sentence=signal.sentence(value),
-    )
+    return Contribution(signal.name, value, weight, weight * value, signal.sentence(value))
 
 
 def _sum(

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, NoReturn, cast
 
 from harpoon_cli.client.embedded import Request, Response
 from harpoon_cli.domain import Completion, CompletionRequest, Delta, LeaseId, Prompt, Secret
@@ -18,6 +18,7 @@ from harpoon_cli.errors import BrokenOff, HarpoonError, Refused, StorageFault
 from harpoon_cli.sandbox.answerer import Answerer
 from harpoon_cli.sandbox.contract import Contract, Operation, Route, built_in_contract
 from harpoon_cli.sandbox.platform import Document, Order, Refusal, SandboxPlatform
+from harpoon_cli.sandbox.replays import Piece, Replays, digest
 from harpoon_cli.sandbox.schema import Violation
 
 BODY_CAP_BYTES = 8 * 1024 * 1024
@@ -28,7 +29,6 @@ DONE = b"data: [DONE]\n\n"
 
 _JSON = {"content-type": "application/json"}
 _EVENTS = {"content-type": "text/event-stream", "cache-control": "no-store"}
-_Piece: TypeAlias = Delta | Completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class SandboxApplication:
         self._platform = platform
         self._answerer = answerer
         self._contract = contract or built_in_contract()
+        self._replays = Replays()
         self._operations = {
             "health": self._health,
             "contract": self._document,
@@ -77,6 +78,7 @@ class SandboxApplication:
 
     async def close(self) -> None:
         """Let go of files and connections; leases and a running engine stay."""
+        await self._replays.close()
         await self._answerer.close()
         self._platform.close()
 
@@ -167,31 +169,34 @@ class SandboxApplication:
         return _answer(self._platform.release(call.parameters["allocation_id"]))
 
     async def _infer(self, call: _Call) -> Response:
-        allocation_id = call.body["allocation_id"]
-        self._platform.require_active(allocation_id)
-        plane = await self._answerer.open()
-        pieces = self._pieces(allocation_id, plane.stream(_question(call.body)))
+        key, replayed = call.parameters.get("Idempotency-Key"), False
+        if key is None:
+            pieces = self._run(call.body)
+        else:
+            pieces, replayed = self._replays.answer(key, digest(call.body), lambda: self._run(call.body))
+        headers = {"idempotency-replayed": "true"} if replayed else {}
         if not call.body.get("stream", False):
             answer = await _whole(pieces)
-            return _answer({"text": answer.text, **self._ending(answer)})
+            return _answer({"text": answer.text, **self._ending(answer)}, headers=headers)
         # The first piece is awaited here, so that a failure before it has a status of its own.
         first = await anext(pieces)
-        return Response(200, self._events(first, pieces), _EVENTS)
+        return Response(200, self._events(first, pieces), _EVENTS | headers)
 
-    async def _pieces(self, allocation_id: str, parts: AsyncIterator[_Piece]) -> AsyncGenerator[_Piece, None]:
-        """The parts of an answer, for as long as the lease is live."""
+    async def _run(self, body: Mapping[str, Any]) -> AsyncGenerator[Piece, None]:
+        """The parts of a new answer, for as long as the lease is live."""
+        allocation_id = body["allocation_id"]
+        self._platform.require_active(allocation_id)
+        plane = await self._answerer.open()
         use = self._platform.begin_use(allocation_id)
         try:
-            async for part in parts:
-                self._platform.require_active(allocation_id)
-                yield part
+            async with aclosing(plane.stream(_question(body))) as parts:
+                async for part in parts:
+                    self._platform.require_active(allocation_id)
+                    yield part
         finally:
             self._platform.end_use(use)
-            close = getattr(parts, "aclose", None)
-            if close is not None:
-                await close()
 
-    async def _events(self, first: _Piece, rest: AsyncGenerator[_Piece, None]) -> AsyncGenerator[bytes, None]:
+    async def _events(self, first: Piece, rest: AsyncGenerator[Piece, None]) -> AsyncGenerator[bytes, None]:
         async with aclosing(rest):
             try:
                 yield self._event(first)
@@ -201,7 +206,7 @@ class SandboxApplication:
             except (Refusal, HarpoonError) as trouble:
                 yield _event_of(_error_document(_as_refusal(trouble)))
 
-    def _event(self, piece: _Piece) -> bytes:
+    def _event(self, piece: Piece) -> bytes:
         if isinstance(piece, Delta):
             return _event_of({"choices": [{"index": 0, "delta": {"content": piece.text}}]})
         last = {"index": 0, "delta": {}, "finish_reason": piece.finish_reason}
@@ -217,7 +222,7 @@ class SandboxApplication:
         }
 
 
-async def _whole(pieces: AsyncGenerator[_Piece, None]) -> Completion:
+async def _whole(pieces: AsyncGenerator[Piece, None]) -> Completion:
     async with aclosing(pieces):
         async for piece in pieces:
             if isinstance(piece, Completion):
@@ -271,7 +276,8 @@ def _as_refusal(trouble: Refusal | HarpoonError) -> Refusal:
     """What the sandbox answers when it cannot do its own part."""
     if isinstance(trouble, Refusal):
         return trouble
-    details: Document = {"hint": trouble.hint} if trouble.hint else {}
+    helps = trouble.hint if trouble.hint != trouble.way_out else None  # that is for who asked for harpoon
+    details: Document = {"hint": helps} if helps else {}
     if isinstance(trouble, StorageFault):
         return Refusal(500, "storage", trouble.message, details=details)
     if isinstance(trouble, Refused) and trouble.status in (400, 413, 422):

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
+from harpoon_cli.bench.compare import compare
 from harpoon_cli.bench.figures import figures
 from harpoon_cli.bench.recorder import Recorder
-from harpoon_cli.bench.report import SCHEMA, Report, read
+from harpoon_cli.bench.report import SCHEMA, PhaseFigures, Report, read
 from harpoon_cli.bench.reports import FORMATS, Source, save, text, wants_rows
 from harpoon_cli.bench.reports.github import command
 from harpoon_cli.bench.reports.markdown import escaped
@@ -199,8 +200,40 @@ def test_no_text_from_outside_is_markdown(hostile: Report) -> None:
     assert "@all" not in told
     tables = [line for line in told.splitlines() if line.startswith("| ")]
     hit = [line for line in tables if "alert" in line]
-    assert len(hit) == 1
-    assert hit[0].replace("\\|", "").count("|") == 3
+    # The kind of failure, and the model.
+    assert [line.replace("\\|", "").count("|") for line in hit] == [5, 3]
+
+
+def test_a_closed_loop_tells_no_latencies_from_an_intended_start(whole: Report) -> None:
+    closed = replace(whole, run=replace(whole.run, open_loop=False))
+    for name in ("markdown", "html"):
+        told = text(name, Source(closed)).split("What each figure means")[0]
+        assert "end-to-end latency" in told
+        assert "from the intended start" not in told
+
+
+def test_a_sweep_says_what_it_found_and_phases_have_their_figures(whole: Report) -> None:
+    phased = replace(whole, phases=(PhaseFigures("peak", whole.whole),))
+    for name in ("markdown", "html"):
+        told = text(name, Source(phased))
+        assert told.count("40 requests/s due") == 2  # the knee, and the largest within the SLO
+        assert "peak" in told
+
+
+def test_a_comparison_with_the_baseline_is_in_every_report(whole: Report) -> None:
+    slower = report(run(30, slower=1.5), slo="")
+    found = compare(report(run(30), slo=""), slower, names=("old.json", "this run"))
+    assert found.regressed
+    source = Source(slower, comparison=found)
+    name = found.regressed[0]
+    assert f"| {escaped(name)}, ms |" in text("markdown", source)
+    assert "Against the baseline" in text("html", source)
+    assert f"::error title=harpoon bench%3A {name} regressed::against old.json" in text("github", source)
+    assert "every threshold kept" not in text("github", source)
+    suite = ElementTree.fromstring(text("junit", source))[0]
+    failures = {case.get("name") for case in suite if case.find("failure") is not None}
+    assert f"no worse {name}" in failures
+    assert suite.get("failures") == str(len(failures))
 
 
 @given(st.text())

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.place import HUNG, Ended, Home
-from tests.chaos.platform import TEXT
 from tests.chaos.scenario import GOOD, Kill, Scenario
+from tests.chaos.tenant import TEXT
 
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 

@@ -22,7 +22,8 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
-from tests.chaos.platform import Fault, Nature, Trap
+from tests.chaos.faults import Fault, Trap
+from tests.chaos.tenant import Nature
 
 WAIT_S = 60.0
 """After this a process hangs, which is a finding."""
@@ -65,7 +66,8 @@ class ChaosPlatform:
         self.directory = Path(tempfile.mkdtemp(prefix="chaos-"))
         self._socket = self.directory / "desk"
         self._process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("platform.py"), self._socket],
+            [sys.executable, "-m", "tests.chaos.platform", self._socket],
+            cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

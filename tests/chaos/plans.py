@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
+from tests.chaos.faults import FORMS, POINTS, REFUSALS, Fault, Trap
 from tests.chaos.place import DAMAGES
-from tests.chaos.platform import FORMS, POINTS, REFUSALS, Fault, Nature, Trap
 from tests.chaos.scenario import GOOD, Kill, Scenario
+from tests.chaos.tenant import Nature
 
 SIGNALS = ("KILL", "KILL", "TERM", "INT", "HUP")
 POLITE = ("TERM", "INT", "HUP")

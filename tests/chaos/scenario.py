@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.chaos.platform import Fault, Nature, Trap
+from tests.chaos.faults import Fault, Trap
+from tests.chaos.tenant import Nature
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "infer": ("infer", "Why is the sky blue?", "--model", "gemma-2b", "--no-stream"),

@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.chaos.faults import Fault, Trap
 from tests.chaos.judge import Verdict
 from tests.chaos.place import ChaosPlatform, home
 from tests.chaos.plans import drawn
-from tests.chaos.platform import Fault, Nature, Trap
 from tests.chaos.player import play
 from tests.chaos.scenario import Kill, Scenario
+from tests.chaos.tenant import Nature
 
 AT_ONCE = 4
 """Scenarios that are played at the same time: most of each is waiting."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -17,12 +18,13 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 from harpoon_cli.bench import report, verdict
 from harpoon_cli.bench.reports import Source, save
 from harpoon_cli.bench.verdict import Bounds
+from harpoon_cli.cli.bench import drive
 from tests.bench.engine.range import CHAT, served
 from tests.bench.simulated import report as simulated
 from tests.bench.simulated import run as samples
 from tests.cli.rig import Operator, Ran
 from tests.leases.watched import ended, watched
-from tests.servers import FaultyServer, always, answer, in_turn, stream
+from tests.servers import Conversation, FaultyServer, always, answer, in_turn, stream
 
 SCHEMAS = Path(report.__file__).parents[1] / "schemas"
 CHAT_ANSWER = stream(*CHAT)
@@ -107,6 +109,24 @@ def test_a_run_that_is_ended_early_is_status_13(harpoon: Operator, server: Fault
     assert ran.status == 13
     assert ran.json["errors"][0]["code"] == "run_incomplete"
     assert ran.data["report"]["verdict"]["reasons"][0].endswith("by --max-duration")
+
+
+def test_a_bound_that_delayed_what_was_due_is_told_and_nothing_due_is_left_out(harpoon: Operator) -> None:
+    async def takes_its_time(conversation: Conversation) -> None:
+        while True:
+            await conversation.request()
+            await asyncio.sleep(0.05)
+            await conversation.send(CHAT_ANSWER)
+
+    with served(takes_its_time) as slow:
+        ran = bench(harpoon, slow, "--rate", "100", "--concurrency", "1", "--duration", "300ms", "-o", "json")
+    report, whole = ran.data["report"], ran.data["report"]["whole"]
+    assert (report["run"]["max_concurrency"], report["run"]["open_loop"]) == (1, True)
+    assert whole["completed"] == whole["started"] == len(slow.requests) > 6
+    assert whole["to_s"] > 0.3
+    p50 = {name: found["percentiles"][0]["ms"] for name, found in whole["latencies"].items()}
+    assert p50["e2e_from_intended"] > 2 * p50["e2e"]
+    assert "requests waited for one of the 1 places" in report["verdict"]["warnings"][0]
 
 
 def test_nobody_at_the_address_is_told_with_the_reason(harpoon: Operator) -> None:
@@ -203,7 +223,7 @@ WRONG = {
     "": "say which model to ask",
     "-m m --load bogus": "there is no load shape 'bogus'",
     "-m m --load poisson:rate=x": "is not a number",
-    "-m m --rate 3 --concurrency 4": "exclude each other",
+    "-m m --load soak:concurrency=2,for=9s,at_most=3": "concurrency is a bound already",
     "-m m --load poisson:3": "has no end",
     "-m m --burstiness 2": "--burstiness needs --rate",
     "-m m --load closed:4,requests=1 --requests 9": "--requests would do nothing beside --load",
@@ -340,6 +360,12 @@ def test_allocation_is_timed_cycle_by_cycle(live: Operator) -> None:
     assert ran.status == 0, ran.err
     assert [len(times) for times in ran.data["allocation"].values()] == [3, 3, 3, 3]
     assert ran.data["report"] is None
+    receipt = ran.json["receipt"]
+    assert [step["name"] for step in receipt["steps"]] == ["allocate", "ready", "model", "release"]
+    assert float(ran.data["allocation_cost"]["amount"]) > float(receipt["cost"]["amount"])
+    validate("bench", ran.out)
+    ignored = live("bench", "-m", "gemma-270m", "--allocation-cycles", "3", "--rate", "2", "--out", "x.json")
+    assert (ignored.status, "--rate, --out would do nothing" in ignored.err) == (2, True)
     assert live("leases", "-q").out == ""
 
 
@@ -364,6 +390,22 @@ def test_a_ceiling_that_the_load_cannot_keep_is_refused_before_the_lease(live: O
     ran = live("bench", "-m", "gemma-270m", "--rate", "1", "--duration", "10h", "--max-cost", "0.01")
     assert ran.status == 10
     assert live("leases", "-q").out == ""
+
+
+def test_the_configured_time_is_not_shortened_to_less_than_the_load(live: Operator) -> None:
+    ran = live("bench", "-m", "gemma-270m", "--duration", "3m", "--max-cost", "0.01")
+    assert ran.status == 10
+    assert "the load takes 180 s" in ran.err
+    assert live("leases", "-q").out == ""
+
+
+def test_a_load_that_the_ceiling_ends_is_status_10(live: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive, "RESERVE_S", 90.0)  # of the 92 s that the ceiling pays for
+    ran = live("bench", "-m", "gemma-270m", "--requests", "1000000", "--max-cost", "0.01", "-o", "json")
+    assert ran.status == 10, ran.err
+    assert [error["code"] for error in ran.json["errors"]] == ["cost_ceiling", "run_incomplete"]
+    assert ran.data["report"]["verdict"]["reasons"][0].endswith("by --max-cost")
+    assert ran.json["receipt"]["released"] is True
 
 
 def test_a_model_that_fits_no_pool_or_is_unknown_is_told_before_the_lease(live: Operator) -> None:

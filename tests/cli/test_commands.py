@@ -18,6 +18,7 @@ from harpoon_cli.cli.app import command_line_of, command_names
 from harpoon_cli.errors import Exit
 from tests.cli.rig import SANDBOX_NOTE, Operator
 from tests.sandbox.harness import KEY
+from tests.servers import PATIENCE_S
 
 ALL_COMMANDS = [*command_names()]
 GROUPS = {
@@ -179,7 +180,7 @@ def test_watching_without_a_terminal_prints_json_lines_until_a_signal(live: Oper
         assert ran.stdout is not None
         snapshots = [json.loads(ran.stdout.readline()) for _ in range(3)]
         ran.send_signal(signal.SIGINT)
-        _, err = ran.communicate(timeout=20)
+        _, err = ran.communicate(timeout=PATIENCE_S)
     assert [one["data"]["pools"][0]["pool"]["id"] for one in snapshots] == ["pool"] * 3
     assert (ran.returncode, err) == (130, "error: stopped by SIGINT; nothing of this command is held\n")
 

@@ -80,9 +80,95 @@ def test_a_person_reads_the_same_in_words(live: Operator) -> None:
     assert header.split("\t") == ["lease", "pool", "held", "price", "cost", "idle"]
     assert row.endswith(" estimated\t100 %")
     shown = live("leases", "--cost").out.splitlines()
-    assert shown[0].split("\t") == ["lease", "pool", "asked_at", "state", "held", "price", "cost", "idle"]
+    columns = ["lease", "pool", "asked_at", "state", "held", "price", "cost", "idle", "trouble"]
+    assert shown[0].split("\t") == columns
     assert shown[1].split("\t")[3] == "ended"
-    assert shown[-1].startswith("total\t$0.")
+    table = live("leases", "--cost", "-o", "table").out.splitlines()
+    assert table[-1].startswith("total: $0.")
+
+
+def test_the_costs_are_one_table_of_rows_for_a_pipe(live: Operator) -> None:
+    live("infer", "Hi")
+    live("infer", "Hi")
+    rows = "(SELECT reference FROM leases ORDER BY intended_at DESC LIMIT 1)"
+    written(live, f"UPDATE leases SET state = 'unsure', lease_id = NULL WHERE reference IN {rows}")
+    lines = live("leases", "--cost", "-o", "tsv").out.split("\n")
+    assert [len(line.split("\t")) for line in lines] == [9, 9, 9, 1]
+    assert lines[-1] == ""
+    assert live("leases", "--cost", "-o", "json").data["platform_lists"] is None
+
+
+def test_a_prompt_on_a_held_lease_is_told_with_what_the_lease_came_to_by_then(live: Operator) -> None:
+    lease = live("allocate", *GEMMA, "-q").out.strip()
+    ran = live("infer", "Hi", "--lease", lease, "-o", "json")
+    receipt = ran.json["receipt"]
+    assert receipt["seconds_held"] > 0
+    assert 0 < receipt["idle_share"] < 1
+    assert (receipt["released"], receipt["kept"]) == (False, True)
+    expected = Decimal(receipt["price"]["per_hour"]) * Decimal(str(receipt["seconds_held"])) / 3600
+    assert abs(amount(receipt) - expected) < Decimal("1e-12")
+    assert ran.data["cost"] is None, "the cost of the lease is not that of this prompt"
+    labels = [line.split(":")[0] for line in live("infer", "Hi", "--lease", lease).err.splitlines()]
+    assert labels[-4:] == ["held", "idle", "cost", "released"]
+    written(live, "DELETE FROM leases")
+    receipt = live("infer", "Hi", "--lease", lease, "-o", "json").json["receipt"]
+    assert receipt["seconds_held"] > 0
+    assert amount(receipt) > 0
+
+
+def test_a_prompt_that_fails_on_a_held_lease_is_told_with_its_receipt_too(live: Operator) -> None:
+    lease = live("allocate", *GEMMA, "-q").out.strip()
+    live.environ["HARPOON_PLATFORM__PATHS__INFERENCE"] = "/nowhere"
+    ran = live("infer", "Hi", "--lease", lease, "-o", "json")
+    assert ran.status > 0
+    assert ran.json["receipt"]["seconds_held"] > 0
+
+
+def test_what_a_person_s_word_closed_stays_among_the_costs_as_the_most_it_can_have_cost(
+    live: Operator,
+) -> None:
+    live("infer", "Hi")
+    live("infer", "Hi")
+    written(live, "UPDATE leases SET state = 'unsure', lease_id = NULL, released_at = NULL WHERE rowid = 1")
+    written(live, "UPDATE leases SET state = 'held', released_at = NULL WHERE rowid = 2")
+    names = [row["reference"] for row in live("leases", "--ours", "-o", "json").data["leases"]]
+    closed = live("release", *names, "--confirmed-gone", "-o", "json").data["released"]
+    assert [one["believed_gone"] for one in closed] == [True, True]
+    ran = live("leases", "--cost", "--since", "1d", "-o", "json")
+    assert_valid(ran.out)
+    assert [row["cost"] for row in ran.data["leases"]] == [one["cost"] for one in closed]
+    assert [row["lease_id"] is None for row in ran.data["leases"]] == [True, False]
+    [total] = ran.data["total"]
+    assert sum(map(amount, closed)) == Decimal(total["amount"]) > 0
+    assert any("2 of them ended by a person's word" in note for note in ran.json["notes"])
+    assert "\tbelieved gone\t" in live("leases", "--cost").out
+
+
+def test_a_word_about_an_old_request_costs_no_more_than_its_time(live: Operator) -> None:
+    live("infer", "Hi")
+    state = "state = 'unsure', lease_id = NULL, released_at = NULL, intended_at = '2026-01-01T00:00:00+00:00'"
+    written(live, f"UPDATE leases SET {state}")
+    [row] = live("leases", "--cost", "-o", "json").data["cost_unknown"]
+    [closed] = live("release", row["reference"], "--confirmed-gone", "-o", "json").data["released"]
+    assert closed["seconds_held"] == 900
+
+
+def test_what_is_long_over_is_forgotten_and_that_is_told(live: Operator) -> None:
+    for _ in range(3):
+        live("infer", "Hi")
+    old = "intended_at = '2024-01-01T00:00:00.000000+00:00', released_at = '2024-01-01T01:00:00.000000+00:00'"
+    written(live, f"UPDATE leases SET {old} WHERE rowid < 3")
+    written(live, "UPDATE leases SET state = 'unsure', lease_id = NULL, released_at = NULL WHERE rowid = 2")
+    live("infer", "Hi")
+    ran = live("leases", "--cost", "-o", "json")
+    asked = [row["asked_at"][:4] for row in (*ran.data["leases"], *ran.data["cost_unknown"])]
+    assert asked.count("2024") <= 1, "only what was never settled is still there"
+    assert len(ran.data["leases"]) == 2
+    assert any(
+        "may be left out: the ledger keeps what is over for 400 days" in one for one in ran.json["notes"]
+    )
+    lately = live("leases", "--cost", "--since", "7d", "-o", "json")
+    assert not any("left out" in note for note in lately.json["notes"])
 
 
 def test_work_on_a_held_lease_is_not_idle(live: Operator) -> None:
@@ -187,7 +273,7 @@ def test_a_ceiling_shortens_the_time_that_nobody_asked_for(live: Operator) -> No
         ran = live(*line, "--max-cost", "0.01", "-o", "json")
         assert (ran.status, ran.data["ttl_s"]) == (0, 92)
         assert Decimal(ran.data["worst_case_cost"]["amount"]) <= Decimal("0.01")
-        assert "the lease is for 92 s, not 900 s: the ceiling of 0.01 pays for no more" in ran.json["notes"]
+        assert "the lease is for 92 s, not 900 s: the ceiling of $0.01 pays for no more" in ran.json["notes"]
     [row] = live("leases", "-o", "json").data["leases"]
     left = datetime.fromisoformat(row["expires_at"]) - datetime.fromisoformat(row["asked_at"])
     assert left.total_seconds() == pytest.approx(92, abs=2)
@@ -197,7 +283,7 @@ def test_a_receipt_says_that_nothing_but_a_release_ends_a_lease_where_that_is_so
     live.environ["HARPOON_PLATFORM__TTL"] = "false"
     ran = live("allocate", *GEMMA)
     assert "released: no, kept as asked; the platform does not end it, only harpoon\n" in ran.err
-    assert "note: this platform ends no lease by itself: only harpoon ends lease " in ran.err
+    assert "warning: this platform ends no lease by itself: only harpoon ends lease " in ran.err
     assert live("infer", "Hi", "-o", "json").json["receipt"]["only_a_release_ends_it"] is True
 
 

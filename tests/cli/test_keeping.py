@@ -72,7 +72,7 @@ def keeping(
     features: Features = WITH_ENDS, options: CommonOptions | None = None, *, live: bool = True
 ) -> tuple[Keeping, list[str]]:
     said: list[str] = []
-    return Keeping(options or CommonOptions(), features, said.append, live=live), said
+    return Keeping(options or CommonOptions(), features, said.append, said.append, live=live), said
 
 
 def test_a_release_is_asked_for_with_the_settings_of_the_command(told: Told) -> None:

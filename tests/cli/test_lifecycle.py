@@ -89,7 +89,7 @@ def test_a_ceiling_refuses_before_anything_is_leased(live: Operator) -> None:
     ran = live("allocate", "-m", "gemma-270m", "--ttl", "1h", "--max-cost", "0.10")
     assert ran.status == 10
     assert ran.err == (
-        "error: 3600 s at 0.39 USD an hour may cost 0.390000, more than the 0.10 allowed\n"
+        "error: 3600 s at $0.39 an hour may cost $0.39, more than the $0.10 allowed\n"
         "hint: the ceiling pays for 923 s: lower --ttl or raise --max-cost\n"
     )
     assert live("leases", "-q").out == ""

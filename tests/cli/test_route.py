@@ -11,10 +11,10 @@ import pytest
 
 from tests.cli.rig import Operator
 
-EASY = ["garden", "flower", "spoon", "river", "bread", "window", "shirt", "candle"]
+EASY = ["garden", "marmalade", "wheelbarrow", "river", "thunderstorm", "window", "handkerchief", "candle"]
 HARD = ["tensor", "manifold", "cohomology", "quaternion", "entropy", "lemma", "eigenvector", "topology"]
-COMMON = ["house", "paper", "green", "table", "small", "large", "quick", "story", "people", "market"]
-HARDER = "paper table house topology quick story green manifold people large"
+COMMON = ["house", "paper", "green", "table", "small", "large", "quiet", "story", "people", "market"]
+HARDER = "paper table house topology quiet story green manifold people large"
 
 
 def outcomes(path: Path, rows: int = 240, *, learnable: bool = True) -> Path:

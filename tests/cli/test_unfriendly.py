@@ -16,6 +16,7 @@ from typing import IO
 import pytest
 
 from tests.cli.rig import Operator
+from tests.servers import PATIENCE_S
 
 HARPOON = [sys.executable, "-m", "harpoon_cli"]
 
@@ -165,7 +166,7 @@ def test_a_platform_that_is_not_there_is_status_seven(harpoon: Operator) -> None
     ran = harpoon("infer", "Hi")
     assert (ran.status, ran.out) == (7, "")
     assert ran.err.startswith(f"error: cannot reach http://127.0.0.1:{port}")
-    assert "hint: harpoon doctor" in ran.err
+    assert "; harpoon doctor" in ran.err
 
 
 def test_a_wrong_key_names_all_it_may_be(live: Operator) -> None:
@@ -223,7 +224,7 @@ def test_a_signal_is_heard_while_standard_input_keeps_us_waiting(
         while _unread(waiting.stdin):
             assert waiting.poll() is None
         waiting.send_signal(number)
-        assert waiting.wait(timeout=20) == status
+        assert waiting.wait(timeout=PATIENCE_S) == status
 
 
 def _unread(pipe: IO[str]) -> int:
@@ -251,18 +252,25 @@ def test_standard_input_that_is_closed_or_empty_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", [["allocate", "-q", "-m", "gemma-2b"], ["infer", "Hi", "--keep", "-o", "json"]], ids=" ".join
 )
-def test_a_kept_lease_whose_id_could_not_be_written_is_told_on_stderr(
+def test_a_kept_lease_whose_id_could_not_be_written_is_told_on_stderr_with_what_ends_it(
     tmp_path: Path, line: list[str]
 ) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*HARPOON, *line], stdout=full, stderr=subprocess.PIPE, env=environment(tmp_path), text=True
         )
+    assert done.returncode == 9
+    told, hinted = done.stderr.splitlines()[-1].split("harpoon ")
+    assert told == "hint: "
+    ended = subprocess.run(
+        [*HARPOON, *hinted.split()], env=environment(tmp_path), capture_output=True, text=True
+    )
+    # What could not be told is also given back in the background, and either may come first.
+    assert ended.returncode == 0 or "is over already: released at" in ended.stderr, ended.stderr
     left = subprocess.run(
         [*HARPOON, "leases", "-q"], env=environment(tmp_path), capture_output=True, text=True
     )
-    assert done.returncode == 9
-    assert done.stderr.splitlines()[-1] == f"hint: harpoon release {left.stdout.strip()}"
+    assert (left.returncode, left.stdout) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -295,7 +303,7 @@ def test_a_reader_that_does_not_read_keeps_no_signal_from_the_release(tmp_path: 
         while b"ready" not in blocked.stderr.readline():
             pass
         blocked.send_signal(signal.SIGTERM)
-        _, err = blocked.communicate(timeout=20)
+        _, err = blocked.communicate(timeout=PATIENCE_S)
     os.close(read)
     assert blocked.returncode == 143
     assert b"released: yes" in err

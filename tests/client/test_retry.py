@@ -96,12 +96,14 @@ def test_a_call_is_repeated_until_it_succeeds_with_the_time_that_is_left() -> No
     assert call.given_s == [100.0, 94.0, 87.0]
 
 
-def test_after_the_last_attempt_the_last_error_is_raised_as_it_came() -> None:
+def test_after_the_last_attempt_the_last_error_is_raised_and_tells_how_many_there_were() -> None:
     last = ServerFault("c", hint="h", status=503)
     call = Call(Time(), ServerFault("a"), ServerFault("b"), last)
     with pytest.raises(ServerFault) as caught:
         repeated(call)
     assert caught.value is last
+    assert caught.value.message.startswith("c; 3 attempts took ")
+    assert caught.value.hint == "h"
     assert len(call.given_s) == 3
 
 

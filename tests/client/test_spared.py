@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harpoon_cli.client.control import ControlOptions, open_control
-from harpoon_cli.client.guard import urgent
+from harpoon_cli.client.guard import patient, urgent
 from harpoon_cli.client.retry import RetryPolicy
 from harpoon_cli.client.service import ControlPlane, Features
 from harpoon_cli.client.spared import SparedControl
@@ -48,6 +48,20 @@ NEW_WORK: dict[str, Callable[[ControlPlane], Awaitable[object]]] = {
     "a renewal": lambda plane: plane.renew(LeaseId("a-1"), 60),
     "a look at its health": lambda plane: plane.health(),
 }
+
+
+def test_a_look_that_ends_nothing_waits_as_new_work_does(tmp_path: Path) -> None:
+    async def work(machine: Machine, server: FaultyServer) -> None:
+        await machine.failing()
+        async with machine.process() as transport:
+            plane = spared(machine, transport)
+            with patient(), pytest.raises(BreakerOpen):
+                await plane.leases()
+            with pytest.raises(ServerFault):
+                await plane.leases()
+        assert len(server.requests) == 6
+
+    met(always(answer(503)), work, tmp_path)
 
 
 @pytest.mark.parametrize("what", [*ENDS_OR_FINDS, *NEW_WORK])

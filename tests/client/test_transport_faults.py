@@ -88,7 +88,7 @@ def test_a_port_where_nothing_listens_was_not_sent_to() -> None:
     assert type(error) is NotSent
     assert error.effect is Effect.NOT_SENT
     assert error.message == f"cannot reach http://127.0.0.1:{port}/v1/allocate: Connection refused"
-    assert error.hint == "harpoon doctor"
+    assert error.hint == "check host and port in platform.base_url: is the platform up?; harpoon doctor"
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 70 + ".example", "xn--a", "-"])

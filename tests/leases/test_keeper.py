@@ -326,7 +326,7 @@ def test_a_command_that_could_not_confirm_its_release_leaves_it_to_the_keeper_an
         process.send_signal(signal.SIGTERM)
         status, _, err = ended(process)
         assert status == 9
-        assert "note: a process in the background goes on trying to give it back, for an hour\n" in err
+        assert "warning: a process in the background goes on trying to give it back, for an hour\n" in err
         place.application.let_go()
         wait_for_end_of(keeper)
         assert (place.live(), open_rows(place)) == ([], [])

@@ -32,6 +32,7 @@ from harpoon_cli.domain import (
     Requirements,
 )
 from harpoon_cli.errors import StorageFault
+from harpoon_cli.leases.alive import SIGNS, SignOfLife
 from harpoon_cli.leases.ledger import VERSIONS, Ledger
 from harpoon_cli.leases.storage import _patiently, move_away
 
@@ -386,6 +387,15 @@ def test_an_emptied_ledger_is_a_new_one_that_has_not_searched(tmp_path: Path) ->
     ledger.close()
     ledger.path.write_bytes(b"")
     assert not Ledger(ledger.path).searched("https://platform.test", apart=timedelta(0))
+
+
+def test_a_blank_ledger_seems_lost_only_where_leases_were_asked_for_before(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    assert (ledger.is_blank(), ledger.seems_lost()) == (True, False)
+    SignOfLife(tmp_path / SIGNS).close()
+    assert ledger.seems_lost()
+    ledger.search_done("https://platform.test", datetime.now(UTC))
+    assert (ledger.is_blank(), ledger.seems_lost()) == (False, False)
 
 
 def test_losing_the_log_beside_it_loses_no_row(tmp_path: Path) -> None:

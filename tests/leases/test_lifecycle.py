@@ -632,6 +632,21 @@ def test_after_an_accepted_release_a_proxy_s_404_is_checked_against_the_list(mak
     assert process.control.asked[-3:] == ["DELETE", "GET", "LIST"]
 
 
+def test_a_release_without_effect_of_a_lease_that_no_read_shows_yet_is_not_believed(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(shown_after_s=40.0)
+    process = world.process(Fate(cancel_at=3), [Fault.NONE, Fault.NONE, Fault.IDLE])
+    with pytest.raises((asyncio.CancelledError, MayStillBill)):
+        world.time.run(use(process))
+    process.end()
+    assert len(world.platform.live()) == 1
+    assert states(world) == [LeaseState.RELEASING]
+    world.time.forward(60.0)
+    assert swept(world).troubles == ()
+    assert world.platform.live() == []
+
+
 def test_a_release_that_is_refused_for_now_is_asked_again(make_world: MakeWorld) -> None:
     world = make_world()
     process = world.process(faults=[*until_the_release(make_world()), Fault.CONFLICT, Fault.CONFLICT])

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from harpoon_cli.client.service import Features
 from harpoon_cli.domain import LeaseState
-from harpoon_cli.errors import HarpoonError
-from harpoon_cli.leases.abandoned import abandoned, end_abandoned
+from harpoon_cli.errors import HarpoonError, MayStillBill
+from harpoon_cli.leases.abandoned import abandoned, end_abandoned, found_again
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S
 from harpoon_cli.leases.recovery import Recovered, recover
 from harpoon_cli.leases.sweep import sweep
 from tests.leases.conftest import MakeWorld
-from tests.leases.test_lifecycle import NO_KEYS, states, use
-from tests.leases.world import ORDER, Fate, Fault, Killed, World
+from tests.leases.test_lifecycle import NO_KEYS, NO_LIST, NO_METADATA, states, swept, use
+from tests.leases.world import ENDPOINT, ORDER, Fate, Fault, Killed, World
 
 
 def recovered(world: World) -> Recovered:
@@ -93,6 +95,20 @@ def test_a_lease_that_appears_for_a_refused_record_is_ended(make_world: MakeWorl
     assert world.platform.live() == []
 
 
+@pytest.mark.parametrize(("lost", "restored"), [(True, 1), (False, 0)], ids=["waits", "does not"])
+def test_after_a_loss_the_search_waits_for_what_is_not_listed_yet(
+    make_world: MakeWorld, lost: bool, restored: int
+) -> None:
+    world = make_world(shown_after_s=5.0)
+    killed_while_it_held_a_lease(world)
+    world.lose_the_ledger()
+    process, said = world.process(), list[str]()
+    found = world.time.run(found_again(process.lifecycle, said.append, lost=lost))
+    process.end()
+    assert len(found.restored) == restored
+    assert any("the ledger is new" in sentence for sentence in said) is lost
+
+
 def test_a_second_lease_that_appears_later_for_a_closed_record_is_ended(make_world: MakeWorld) -> None:
     world = make_world(NO_KEYS)
     record = world.time.run(use(world.process()))
@@ -138,7 +154,9 @@ def test_one_look_in_a_list_that_lags_is_not_the_last(make_world: MakeWorld) -> 
     world.lose_the_ledger()
     for _ in range(2):
         process = world.process()
-        world.time.run(end_abandoned(process.lifecycle, world.alive.__contains__, lambda _: None))
+        said: list[str] = []
+        alive = world.alive.__contains__
+        world.time.run(end_abandoned(process.lifecycle, alive, said.append, said.append))
         process.end()
         world.time.forward(ABSENCE_PROVES_AFTER_S)
     assert world.platform.live() == []
@@ -159,3 +177,48 @@ def test_an_intent_that_waited_is_as_young_as_its_ask(make_world: MakeWorld) -> 
     world.time.forward(60.0)
     recovered(world)
     assert world.platform.live() == []
+
+
+def test_a_list_with_a_spoilt_row_proves_no_absence(make_world: MakeWorld) -> None:
+    world = make_world(NO_KEYS)
+    process = world.process(faults=[Fault.FAILED])
+    world.platform.spoilt_rows = 1
+    with pytest.raises(MayStillBill):
+        world.time.run(use(process))
+    process.end()
+    world.time.forward(ABSENCE_PROVES_AFTER_S)
+    assert [type(one) for one in swept(world).troubles] == [MayStillBill]
+    assert states(world) == [LeaseState.UNSURE]
+    world.platform.spoilt_rows = 0
+    assert swept(world).troubles == ()
+    assert states(world) == [LeaseState.RELEASED]
+
+
+def test_a_spoilt_row_hides_no_lease_of_ours(make_world: MakeWorld) -> None:
+    world = make_world(NO_KEYS)
+    world.platform.spoilt_rows = 1
+    assert world.time.run(use(world.process(faults=[Fault.LOST]))).state is LeaseState.RELEASED
+    killed_while_it_held_a_lease(world)
+    world.lose_the_ledger()
+    found = recovered(world)
+    assert (len(found.restored), found.left_out is not None) == (1, True)
+    assert world.platform.live() == []
+    observer = world.process().ledger
+    assert not observer.searched(ENDPOINT, apart=timedelta(0))
+
+
+@pytest.mark.parametrize("features", [NO_LIST, NO_METADATA], ids=["list", "metadata"])
+def test_what_nothing_can_search_names_what_settles_it_and_that_settles_it(
+    make_world: MakeWorld, features: Features
+) -> None:
+    world = make_world(replace(features, ttl=False))
+    process = world.process(faults=[Fault.LOST])
+    with pytest.raises(MayStillBill) as told:
+        world.time.run(use(process))
+    [record] = world.records()
+    hint = str(told.value.hint)
+    assert f"in pool {record.request.pool_id} made at about {record.intended_at:%H:%M:%S} UTC" in hint
+    assert hint.endswith(f"then harpoon release {record.reference} --confirmed-gone")
+    assert ("harpoon leases" in hint) is features.lists
+    process.lifecycle.believe_gone(record)
+    assert states(world) == [LeaseState.RELEASED]

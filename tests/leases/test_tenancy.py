@@ -65,6 +65,7 @@ class Command:
             self.lifecycle,
             is_alive=lambda name: name in alive,
             say=self.said.append,
+            warn=self.said.append,
             phase=lambda _: nullcontext(),
         )
         try:
@@ -115,7 +116,7 @@ def test_a_ceiling_ends_the_work_in_time_to_give_the_lease_back_for_less(make_wo
     world = make_world()
     ours = command(world)
     error = ours.ended_early(10_000.0, ceiling=CEILING)
-    assert "about to cost the 0.01 allowed" in error.message
+    assert "about to cost the $0.01 allowed" in error.message
     assert ours.receipt is not None
     assert ours.receipt.cost is not None
     assert Decimal("0.009") < ours.receipt.cost.amount <= CEILING.max_cost
@@ -141,7 +142,7 @@ def test_a_dearer_lease_than_quoted_is_said_and_ended_sooner(make_world: MakeWor
     world = priced(make_world(), Price(Decimal("4.00"), "USD"))
     ours = command(world)
     ours.ended_early(1_000.0, ceiling=CEILING)
-    assert ours.said == ["lease lease-0 costs 4.00 USD an hour, more than the 0.40 of its pool"]
+    assert ours.said == ["lease lease-0 costs $4.00 an hour, more than the $0.40 of its pool"]
     assert world.time.seconds() < 9
 
 
@@ -160,7 +161,7 @@ def test_a_lease_in_another_currency_cannot_be_held_to_a_ceiling(make_world: Mak
 def test_a_kept_lease_that_would_cost_too_much_by_its_own_price_is_given_back(make_world: MakeWorld) -> None:
     world = priced(make_world(), Price(Decimal("0.80"), "USD"))
     error = command(world).ended_early(0.0, ceiling=replace(CEILING, max_cost=Decimal("0.15")), order=KEPT)
-    assert "may cost 0.200000" in error.message
+    assert "may cost $0.20" in error.message
 
 
 def test_a_free_lease_has_no_limit(make_world: MakeWorld) -> None:
@@ -240,7 +241,7 @@ def test_a_release_that_takes_too_long_is_told_even_where_the_work_is_done(make_
 
 
 def test_a_time_that_is_asked_for_stands_or_is_refused() -> None:
-    with pytest.raises(CostCeilingReached, match=r"more than the 0\.01 allowed"):
+    with pytest.raises(CostCeilingReached, match=r"more than the \$0\.01 allowed"):
         budget(QUOTED, 900, Decimal("0.01"), fixed=True)
     assert budget(QUOTED, 90, Decimal("0.01"), fixed=True).ttl_s == 90
 

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harpoon_cli.client.service import Features
+from harpoon_cli.client.service import Features, IncompleteList
 from harpoon_cli.domain import (
     Lease,
     LeaseId,
@@ -76,6 +76,7 @@ class Fault(Enum):
     SLOW = "answers after five seconds"
     INGRESS = "a proxy answers 404, without effect"
     CONFLICT = "a release is refused for now; anything else works"
+    IDLE = "a release is accepted, without effect; anything else works"
     LIAR = "an allocate takes effect and is refused; anything else works"
 
 
@@ -108,6 +109,8 @@ class FakePlatform:
     starts_after_s: float = 1.0
     honours_keys: bool = True
     """Does it do what its features promise?"""
+    spoilt_rows: int = 0
+    """How many rows of its list cannot be read."""
     slots: dict[LeaseId, Slot] = field(default_factory=dict)
     keys: dict[str, LeaseId] = field(default_factory=dict)
     numbers: Iterable[int] = field(default_factory=count)
@@ -132,7 +135,10 @@ class FakePlatform:
         return self._lease(self._shown(lease_id))
 
     def list(self) -> tuple[Lease, ...]:
-        return tuple(self._lease(one) for one in self.live() if self._is_shown(one))
+        listed = tuple(self._lease(one) for one in self.live() if self._is_shown(one))
+        if self.spoilt_rows:
+            raise IncompleteList(listed, ["spoilt"] * self.spoilt_rows)
+        return listed
 
     def release(self, lease_id: LeaseId) -> None:
         self._shown(lease_id).released = True
@@ -262,7 +268,12 @@ class Connection:
         raise NotImplementedError
 
     async def release(self, lease_id: LeaseId) -> None:
-        await self._call("DELETE", lambda: self._platform.release(lease_id), CALL_S)
+        idle = self._next_fault() is Fault.IDLE
+        effect = (lambda: None) if idle else (lambda: self._platform.release(lease_id))
+        await self._call("DELETE", effect, CALL_S)
+
+    def _next_fault(self) -> Fault:
+        return self._faults[0] if self._faults else Fault.NONE
 
     async def _call(self, method: str, effect: Callable[[], T], deadline_s: float) -> T:
         self._fate.step()

@@ -66,7 +66,7 @@ def test_an_envelope_tells_everything_in_one_order() -> None:
     {
       "code": "may_still_bill",
       "message": "unsure",
-      "hint": null,
+      "hint": "harpoon release --overdue",
       "exit": 9
     }
   ]

@@ -249,7 +249,8 @@ def test_an_error_is_a_sentence_and_a_way_out() -> None:
     )
     shown = show(outcome, PIPED)
     assert shown.err == (
-        "note: one pool was skipped\nerror: pool \\x1b[2J is full\nhint: harpoon pools\nerror: unsure\n"
+        "note: one pool was skipped\nerror: pool \\x1b[2J is full\nhint: harpoon pools\n"
+        "error: unsure\nhint: harpoon release --overdue\n"
     )
     assert shown.status == 9
     assert shown.out.startswith("endpoint\tsandbox\n")
@@ -265,8 +266,8 @@ def test_an_error_in_json_is_in_the_envelope_and_a_sentence() -> None:
 
 
 def test_an_endless_message_is_told_in_part() -> None:
-    said = show(Outcome(errors=(NoCapacity("x" * 10_000_000),))).err
-    assert said == f"error: {'x' * 1000} ... (9,999,000 more characters)\n"
+    said = show(Outcome(errors=(NoCapacity("x" * 10_000_000, hint="wait"),))).err
+    assert said == f"error: {'x' * 1000} ... (9,999,000 more characters)\nhint: wait\n"
 
 
 def test_nothing_to_say_prints_nothing() -> None:
@@ -306,9 +307,9 @@ def test_a_watch_never_paints_more_rows_than_the_terminal_has() -> None:
 @pytest.mark.parametrize("terminal", [PIPED, ACCESSIBLE, on_terminal()])
 def test_a_watch_elsewhere_sets_its_snapshots_apart(terminal: Terminal) -> None:
     desk = Desk(terminal)
-    failing = Outcome(views=(Text("b"),), errors=(NoCapacity("full"),))
+    failing = Outcome(views=(Text("b"),), errors=(NoCapacity("full", hint="wait"),))
     assert repainted(desk, Outcome(views=(Text("a"),)), failing) == "a\n\nb\n"
-    assert desk.said == "error: full\n"
+    assert desk.said == "error: full\nhint: wait\n"
 
 
 def test_a_watch_in_json_is_one_line_a_snapshot() -> None:

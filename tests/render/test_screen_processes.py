@@ -147,7 +147,10 @@ def test_a_full_disk_is_a_sentence_and_status_1(output: str) -> None:
 def test_a_full_disk_does_not_hide_a_worse_status() -> None:
     with Path("/dev/full").open("wb") as full:
         said, status = run_into(full.fileno(), "from harpoon_cli.errors import MayStillBill\n" + BILLING)
-    assert said == "error: unsure\nerror: cannot write to standard output: No space left on device\n"
+    assert said == (
+        "error: unsure\nhint: harpoon release --overdue\n"
+        "error: cannot write to standard output: No space left on device\n"
+    )
     assert status == 9
 
 
@@ -178,7 +181,11 @@ def reader_that_left() -> int:
     [
         ("finish(Outcome(views=(POOLS,)))", "", 1),
         ("finish(Outcome())", "", 0),
-        ("from harpoon_cli.errors import MayStillBill\n" + BILLING, "error: unsure\n", 9),
+        (
+            "from harpoon_cli.errors import MayStillBill\n" + BILLING,
+            "error: unsure\nhint: harpoon release --overdue\n",
+            9,
+        ),
     ],
 )
 def test_a_reader_that_left_is_no_news(body: str, said: str, expected: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harpoon_cli.amounts import told_above, told_exactly
 from harpoon_cli.domain import Gpu, Money, Origin, Price
 from harpoon_cli.render import words
 
@@ -95,3 +96,25 @@ def test_what_is_not_known_is_a_dash() -> None:
     assert {say(None) for say in unknown} == {"-"}
     assert {words.age(None, now), words.until(None, now), words.of(None, None), words.gpu(None)} == {"-"}
     assert {words.memory(None), words.percent(None), words.number(None)} == {"-"}
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "shown"),
+    [
+        ("36", "10", "$36.00"),
+        ("0.010004", "0.01", "$0.010004"),
+        ("0.0100000000000000001", "0.01", "$0.01"),
+        ("5.001", "5", "$5.001"),
+        ("0.2", "0.1", "$0.20"),
+        ("2", "3", "$2.00"),
+    ],
+)
+def test_what_is_more_than_a_limit_is_seen_to_be(value: str, limit: str, shown: str) -> None:
+    assert told_above(Decimal(value), Decimal(limit), "USD") == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("10", "$10.00"), ("0.125", "$0.125"), ("1E+2", "$100.00"), ("0", "$0.00")]
+)
+def test_what_somebody_has_set_is_told_with_every_digit(value: str, shown: str) -> None:
+    assert told_exactly(Decimal(value), "USD") == shown

@@ -19,7 +19,9 @@ from harpoon_cli.routing.weights import probability_of
 from harpoon_cli.routing.weights_file import dump, load
 
 NAMELESS = Quality("of a test", "", "", ())
-EASY = ["garden", "flower", "spoon", "river", "bread", "window", "shirt", "candle"]
+EASY = ["garden", "marmalade", "wheelbarrow", "river", "thunderstorm", "window", "handkerchief", "candle"]
+"""As long as the hard ones, so that length does not tell them."""
+
 HARD = ["tensor", "manifold", "cohomology", "quaternion", "entropy", "lemma", "eigenvector", "topology"]
 COMMON = [
     "house",
@@ -28,7 +30,7 @@ COMMON = [
     "table",
     "small",
     "large",
-    "quick",
+    "quiet",
     "story",
     "number",
     "people",
@@ -61,7 +63,8 @@ def test_a_telling_word_is_learnt_and_moves_unseen_prompts() -> None:
     assert report.calibration_error is not None
     assert report.calibration_error.value < 0.1
     hard, easy = (
-        score(read(f"paper green table {words} story"), weights) for words in ("tensor lemma", "spoon shirt")
+        score(read(f"paper green table {words} story"), weights)
+        for words in ("tensor lemma", "marmalade river")
     )
     assert hard.total > easy.total
     assert "wording: hard" in {part.signal for part in hard.contributions}

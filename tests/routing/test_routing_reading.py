@@ -17,7 +17,7 @@ CROWD = [
     Candidate(Model("small", 1024, 1.0, 10**9, "s")),
     Candidate(Model("large", 32_768, 40.0, 10**9, "l")),
 ]
-SPACES = st.text(" \t\n\r\f\v\u00a0\u2003\u2028\u3000", min_size=1, max_size=4)
+SPACES = st.text(" \t\r\f\v\u00a0\u2003\u2028\u3000", min_size=1, max_size=4)
 
 words = st.sampled_from(
     ["prove", "Why", "JSON", "3.14", "x == y", "Übersetze", "да", "翻译", "f(x)", "?", "summarise"]
@@ -47,6 +47,14 @@ def test_the_amount_and_kind_of_white_space_never_changes_a_score(
 ) -> None:
     spaced = "".join(data.draw(SPACES) + piece for piece in pieces) + data.draw(SPACES)
     assert choice(spaced).score == choice(" ".join(pieces)).score
+
+
+@given(st.lists(words, min_size=1, max_size=30))
+def test_line_breaks_never_change_a_score_where_they_are_not_all_that_tells_a_list(pieces: list[str]) -> None:
+    options = "A. red\nB. green\nC. blue"
+    text = f"{' '.join(pieces)}\n{options}"
+    assert read(text) == read(text.replace("\n", " ")) == read(text.replace("\n", "\r\n\r\n"))
+    assert read("\n".join(pieces[:3])) == read(" ".join(pieces[:3]))
 
 
 @given(prompts)

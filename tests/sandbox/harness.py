@@ -27,6 +27,7 @@ from harpoon_cli.sandbox.server import Limits, serve
 from harpoon_cli.sandbox.simulator import Simulator
 from harpoon_cli.sandbox.store import Store
 from harpoon_cli.settings.paths import cache_dir
+from tests.servers import PATIENCE_S
 
 KEY = "a-key-for-tests"
 
@@ -159,11 +160,11 @@ def served(application: Application, limits: Limits | None = None) -> Iterator[s
     thread = threading.Thread(target=until_cancelled)
     thread.start()
     try:
-        assert ready.wait(10), "the server did not start"
+        assert ready.wait(PATIENCE_S), "the server did not start"
         yield said[0]
     finally:
         loop.call_soon_threadsafe(task.cancel)
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive(), "the server did not stop"
 
 

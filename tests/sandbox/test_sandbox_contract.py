@@ -30,6 +30,11 @@ include-operation-id = "allocate"
 # No schema can say what `schemathesis_checks` says of it.
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "404", "409", "422"]
+
+[[operations]]
+include-operation-id = "infer"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "404", "409", "422"]
 """
 
 

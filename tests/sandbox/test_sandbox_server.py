@@ -17,6 +17,7 @@ import pytest
 from harpoon_cli.client.embedded import Request, Response
 from harpoon_cli.errors import ConfigurationFault, HarpoonError, UsageFault
 from harpoon_cli.sandbox.server import Limits, serve
+from tests.servers import PATIENCE_S
 
 from .harness import KEY, application, pieces, served
 
@@ -124,7 +125,7 @@ def test_a_client_that_leaves_in_the_middle_ends_its_answer() -> None:
         with connected(url) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
             connection.recv(1000)
-        assert ended.wait(10)
+        assert ended.wait(PATIENCE_S)
 
 
 def test_head_is_answered_like_get_without_its_body() -> None:

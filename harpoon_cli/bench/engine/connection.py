@@ -65,8 +65,16 @@ class State(Enum):
     CLOSED = 3
 
 
+Piece = tuple[bytes, int, int, int]
+"""What was read at once: the bytes (none: the end), when they arrived and were read, and a time by which
+nothing of them had arrived, 0 where it does not matter."""
+
+
 class Connection:
-    """See the module. `exchange` is what it carries, None while it is idle; `idle_ns` since when it is."""
+    """See the module. `exchange` is what it carries, None while it is idle; `idle_ns` since when it is.
+
+    waiting, queued: for the owner, what it has been told and has not looked at, and whether it means to soon.
+    """
 
     __slots__ = (
         "_arrivals",
@@ -80,10 +88,13 @@ class Connection:
         "_tls_ns",
         "_unsent",
         "_wants_write",
+        "_watched",
         "exchange",
         "fd",
         "idle_ns",
+        "queued",
         "state",
+        "waiting",
     )
 
     def __init__(self, place: Place, owner: Owner, poller: Poller, arrivals: Arrivals) -> None:
@@ -98,6 +109,9 @@ class Connection:
         self._unsent = b""
         self._wants_write = False
         self._connect_ns = self._tls_ns = 0
+        self._watched = False
+        self.waiting: list[Piece] = []
+        self.queued = False
         self.exchange: Exchange | None = None
         self.idle_ns = 0
         self.fd = self._socket.fileno()
@@ -114,6 +128,7 @@ class Connection:
             self.state = State.CLOSED
             raise OSError(code, os.strerror(code))
         self._poller.watch(self.fd, READ | WRITE if self._wants_write else READ)
+        self._watched = True
         if not code:
             self._connected()
 
@@ -129,6 +144,9 @@ class Connection:
 
     def ready(self, bits: int) -> None:
         """The poller found it ready."""
+        if bits == READ and self.state is State.OPEN:
+            self._read()
+            return
         if self.state is State.CONNECTING:
             self._check_connected()
             return
@@ -150,8 +168,13 @@ class Connection:
     def close(self) -> None:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
-            self._poller.forget(self.fd)
+            self._forget()
             self._socket.close()
+
+    def _forget(self) -> None:
+        if self._watched:
+            self._watched = False
+            self._poller.forget(self.fd)
 
     def _check_connected(self) -> None:
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -198,8 +221,11 @@ class Connection:
         exchange.request = b""
         if self._tls is not None:
             data = self._tls.encrypted(data)
-        exchange.sample.sent_ns = monotonic_ns() - self._owner.start_ns
+        sample = exchange.sample
+        began_ns = monotonic_ns()
+        sample.sent_ns = began_ns - self._owner.start_ns
         self._write(data)
+        sample.write_ns = monotonic_ns() - began_ns
 
     def _write(self, data: bytes) -> None:
         """Send `data`, what cannot be sent now as soon as it can."""
@@ -222,7 +248,7 @@ class Connection:
         self._write(data)
 
     def _want_write(self, *, wanted: bool) -> None:
-        if wanted is not self._wants_write:
+        if wanted is not self._wants_write and self._watched:
             self._wants_write = wanted
             self._poller.change(self.fd, READ | WRITE if wanted else READ)
 
@@ -236,6 +262,7 @@ class Connection:
             return
         read_ns = monotonic_ns()
         if not data:
+            self._forget()  # it would be ready for ever
             self._owner.ended(self, read_ns)
             return
         at_ns = self._arrivals.when_ns(ancillary, read_ns)

@@ -53,7 +53,7 @@ def errand_message(errand: Errand) -> bytes:
 
 _NAMES = tuple(field.name for field in fields(Sample))
 _VALUES = attrgetter(*_NAMES)
-_CHUNKS, _COUNTED = _NAMES.index("chunk_ns"), _NAMES.index("counted")
+_ARRAYS, _COUNTED = (_NAMES.index("chunk_ns"), _NAMES.index("unsure")), _NAMES.index("counted")
 _SOURCES = tuple(Counted)
 
 
@@ -62,7 +62,8 @@ def samples_message(samples: Sequence[Sample]) -> bytes:
     rows: list[tuple[object, ...]] = []
     for sample in samples:
         row = list(_VALUES(sample))
-        row[_CHUNKS] = sample.chunk_ns.tobytes()
+        for place in _ARRAYS:
+            row[place] = row[place].tobytes()
         row[_COUNTED] = _SOURCES.index(sample.counted)
         rows.append(tuple(row))
     return _message(SAMPLES, marshal.dumps(rows))
@@ -72,9 +73,9 @@ def samples_in(content: bytes) -> Iterator[Sample]:
     """The samples of a message's content."""
     for row in marshal.loads(content):  # noqa: S302 - from a child of ours
         values = list(row)
-        chunks: array[int] = array("q")
-        chunks.frombytes(values[_CHUNKS])
-        values[_CHUNKS], values[_COUNTED] = chunks, _SOURCES[values[_COUNTED]]
+        for place in _ARRAYS:
+            values[place] = array("q", values[place])
+        values[_COUNTED] = _SOURCES[values[_COUNTED]]
         yield Sample(*values)
 
 

@@ -26,9 +26,8 @@ Reader = StreamReader | WholeReader | RefusalReader
 class Exchange:
     """A shot that is under way. `feed` it what arrives; it raises `Fault` where the answer is no good.
 
-    keeps_text: whether `text()` will be asked for. merged counts the chunks that may have come before their
-    time: those whose read held another event or had no stamp. reusable: whether the connection may carry
-    another request.
+    keeps_text: whether `text()` will be asked for. reusable: whether the connection may carry another
+    request. seen_ns: for the owner, when what was fed last had been read.
     """
 
     __slots__ = (
@@ -41,10 +40,10 @@ class Exchange:
         "_reader",
         "began_ns",
         "keeps_text",
-        "merged",
         "request",
         "reusable",
         "sample",
+        "seen_ns",
         "shot",
         "stream",
     )
@@ -59,7 +58,7 @@ class Exchange:
         self.stream = stream
         self.keeps_text = keeps_text
         self.reusable = False
-        self.merged = 0
+        self.seen_ns = began_ns
         self._chunk_ns = sample.chunk_ns
         self._head: bytes = b""
         self._interim = 0
@@ -73,53 +72,62 @@ class Exchange:
         """Whether the answer has said that it is whole, though its body may not have ended."""
         return self._reader is not None and self._reader.done
 
-    def feed(self, data: bytes, at_ns: int, *, exact: bool = True) -> bool:
+    @property
+    def may_wait(self) -> bool:
+        """Whether an HTTP chunk that holds one event may be fed later."""
+        return self._quick is not None
+
+    def feed(self, data: bytes, at_ns: int, after_ns: int = 0, *, exact: bool = True) -> bool:
         """Take what arrived at `at_ns` (after the run's start); True where it makes the answer whole.
 
-        exact: whether `at_ns` is the arrival of the last of it, and not only when it was read.
+        exact: whether `at_ns` is the arrival of the last of it, and not only when it was read. What came
+        before the last of it came after `after_ns`.
         """
         chunks = len(self._chunk_ns)
         rest = self._quick.take_usual(data, at_ns) if self._quick is not None else data
-        events, whole = len(self._chunk_ns) - chunks, False
-        if rest:
-            more, whole = self._take_unusual(rest, at_ns)
-            events += more
-        if events > 1 or not exact:
-            self.merged += len(self._chunk_ns) - chunks
+        whole = bool(rest) and self._take_unusual(rest, at_ns)
+        came = len(self._chunk_ns) - chunks
+        if came > 1 or (came and (rest or not exact)):
+            unsure = came - (exact and self._ends_with_content())
+            if unsure:
+                earliest_ns = max(after_ns, self.sample.sent_ns or 0)
+                self.sample.unsure.extend((chunks, unsure, max(at_ns - earliest_ns, 0)))
         return whole
 
-    def _take_unusual(self, data: bytes, at_ns: int) -> tuple[int, bool]:
-        """Take what is not all as usual; gives the number of events, and whether the answer is whole."""
+    def _ends_with_content(self) -> bool:
+        """Whether what came last is the end of a chunk with content, so that the time is that one's."""
+        reader = self._reader
+        return isinstance(reader, StreamReader) and reader.ends_with_content and reader.between_events
+
+    def _take_unusual(self, data: bytes, at_ns: int) -> bool:
+        """Take what is not all as usual; True where it makes the answer whole."""
         body, reader = self._body, self._reader
         if body is None or reader is None:
             return self._begin(data, at_ns)
-        events = 0
         for _ in range(UNUSUAL_CAP):
             # Until content has come, chunk by chunk, since what is usual is not known before.
             after = data.find(EVENT_IN_CHUNK_END) + len(EVENT_IN_CHUNK_END)
             if self._chunk_ns or not len(EVENT_IN_CHUNK_END) <= after < len(data) or body.finished:
                 break
-            events += self._take(body, reader, data[:after], at_ns)
+            self._take(body, reader, data[:after], at_ns)
             data = data[after:]
             if self._chunk_ns and self._quick is not None:
                 data = self._quick.take_usual(data, at_ns)
-                events += len(self._chunk_ns) - 1
         if body.finished:
             body.surplus |= bool(data)
         elif data:
-            events += self._take(body, reader, data, at_ns)
-        return events, body.finished and self._end(at_ns)
+            self._take(body, reader, data, at_ns)
+        return body.finished and self._end(at_ns)
 
-    def _take(self, body: Body, reader: Reader, data: bytes, at_ns: int) -> int:
-        """Take what may be anything; gives the number of events in it."""
-        events = reader.take(body.feed(data), at_ns)
+    def _take(self, body: Body, reader: Reader, data: bytes, at_ns: int) -> None:
+        """Take what may be anything."""
+        reader.take(body.feed(data), at_ns)
         self._quick = None
         if isinstance(reader, StreamReader) and reader.expects_usual and body.between_chunks:
             self._quick = reader
-        return events
 
-    def _begin(self, data: bytes, at_ns: int) -> tuple[int, bool]:
-        """Take the head, or what is there of it."""
+    def _begin(self, data: bytes, at_ns: int) -> bool:
+        """Take the head, or what is there of it; see `_take_unusual`."""
         if self.sample.first_byte_ns is None:
             # A wall clock that is set in between makes stamps of another time.
             at_ns = self.sample.first_byte_ns = max(at_ns, self.sample.sent_ns or 0)
@@ -129,24 +137,24 @@ class Exchange:
             if len(data) > HEAD_CAP_BYTES:
                 raise Fault(Kind.OVERSIZE, "the head of the answer")
             self._head = data
-            return 0, False
+            return False
         head, rest = read_head(data[:end]), data[end + 4 :]
         self._head = b""
         if head.is_interim:
             self._interim += 1
             if self._interim > INTERIM_CAP:
                 raise Fault(Kind.GARBLED, "interim answers without end")
-            return self._begin(rest, at_ns) if rest else (0, False)
+            return self._begin(rest, at_ns) if rest else False
         return self._open(head, rest, at_ns)
 
-    def _open(self, head: Head, rest: bytes, at_ns: int) -> tuple[int, bool]:
+    def _open(self, head: Head, rest: bytes, at_ns: int) -> bool:
         self.sample.status = head.status
         self._keeps_alive = head.keeps_alive and not (head.length == 0 and rest)
         self._reader = self._reader_of(head)
         self._body = body_of(head)
         if self._body.finished:
-            return 0, self._end(at_ns)
-        return self._take_unusual(rest, at_ns) if rest else (0, False)
+            return self._end(at_ns)
+        return self._take_unusual(rest, at_ns) if rest else False
 
     def _reader_of(self, head: Head) -> Reader:
         if not 200 <= head.status < 300:

@@ -20,7 +20,9 @@ FDS_OF_SELECT = 1024
 
 
 class Poller(Protocol):
-    """Tells which sockets are ready."""
+    """Tells which sockets are ready. `waited`: none was when it was last asked, and it had time to wait."""
+
+    waited: bool
 
     def watch(self, fd: int, bits: int) -> None: ...
 
@@ -43,6 +45,7 @@ class EpollPoller:
     """By epoll."""
 
     def __init__(self) -> None:
+        self.waited = False
         self._epoll = select.epoll()
         self._fd = self._epoll.fileno()
         self.watch, self.change, self.forget = (
@@ -53,7 +56,8 @@ class EpollPoller:
 
     def ready(self, timeout_s: float) -> list[tuple[int, int]]:
         found = self._epoll.poll(0, BATCH)
-        if found or timeout_s <= 0:
+        self.waited = not found and timeout_s > 0
+        if not self.waited:
             return found
         if self._fd >= FDS_OF_SELECT:
             return self._epoll.poll(timeout_s, BATCH)
@@ -68,6 +72,7 @@ class PortablePoller:
     """By whatever else the system has."""
 
     def __init__(self) -> None:
+        self.waited = False
         self._selector = selectors.DefaultSelector()
 
     def watch(self, fd: int, bits: int) -> None:
@@ -80,7 +85,10 @@ class PortablePoller:
         self._selector.unregister(fd)
 
     def ready(self, timeout_s: float) -> list[tuple[int, int]]:
-        found = self._selector.select(max(timeout_s, 0))
+        found = self._selector.select(0)
+        self.waited = not found and timeout_s > 0
+        if self.waited:
+            found = self._selector.select(timeout_s)
         return [(key.fd, _bits(events)) for key, events in found]
 
     def close(self) -> None:

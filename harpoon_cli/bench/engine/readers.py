@@ -1,8 +1,7 @@
 """Reads the content of answers into samples: a stream, a whole answer, or a refusal; gets bytes, does no I/O.
 
 Each reader has `take(piece, at_ns)`, given content in order with its arrival (nanoseconds after the run's
-start), which gives how many events that completes, and `end(at_ns)`, called once where the body is whole.
-Both raise `Fault` where the answer is no good.
+start), and `end(at_ns)`, called once where the body is whole. Both raise `Fault` where the answer is no good.
 """
 
 from __future__ import annotations
@@ -38,7 +37,8 @@ REFUSAL_CAP_BYTES = 64 * 1024
 class StreamReader:
     """A stream of events. `done` is set by its own mark of the end, after which nothing is read.
 
-    With keeps_text=True the events are kept for `text()`.
+    ends_with_content: whether the last event that was taken had content, and nothing came after it. With
+    keeps_text=True the events are kept for `text()`.
     """
 
     __slots__ = (
@@ -54,6 +54,7 @@ class StreamReader:
         "_usage_after",
         "_usual",
         "done",
+        "ends_with_content",
     )
 
     def __init__(self, sample: Sample, *, keeps_text: bool) -> None:
@@ -69,6 +70,12 @@ class StreamReader:
         self._finished = False
         self._bytes = 0
         self.done = False
+        self.ends_with_content = False
+
+    @property
+    def between_events(self) -> bool:
+        """Whether nothing has come of the next event."""
+        return self._cutter.between_events
 
     @property
     def expects_usual(self) -> bool:
@@ -78,6 +85,7 @@ class StreamReader:
     def take_usual(self, data: bytes, at_ns: int) -> bytes:
         """Take the HTTP chunks at the beginning of `data` that are as usual; gives the rest of it."""
         count, rest = self._usual.count(data)
+        self.ends_with_content |= count > 0
         if count == 1:
             self._chunk_ns.append(at_ns)
         elif count:
@@ -87,7 +95,7 @@ class StreamReader:
             raise Fault(Kind.OVERSIZE, "the stream")
         return rest
 
-    def take(self, piece: bytes, at_ns: int) -> int:
+    def take(self, piece: bytes, at_ns: int) -> None:
         self._bytes += len(piece)
         if self._bytes > STREAM_CAP_BYTES:
             raise Fault(Kind.OVERSIZE, "the stream")
@@ -101,14 +109,17 @@ class StreamReader:
             raise Fault(Kind.ERROR_EVENT, error_words(self._cutter.failure))
         if len(self._chunk_ns) > chunks and self._last is not None:
             self._usual.learn(self._last, self._mark)
-        return len(events)
+        # A comment after the last event would have come later than that did.
+        self.ends_with_content &= bool(events) and piece.endswith(events[-1][-8:] + b"\n\n")
 
     def _take_event(self, event: bytes, at_ns: int) -> None:
+        self.ends_with_content = False
         if self.done:
             return
         if event.find(self._mark.content) >= 0 and event.find(self._mark.empty) < 0:
             self._chunk_ns.append(at_ns)
             self._last = event
+            self.ends_with_content = True
         elif said := event.strip():
             self._read(said, at_ns)
 
@@ -123,6 +134,7 @@ class StreamReader:
         if said.content:
             self._chunk_ns.append(at_ns)
             self._last = event
+            self.ends_with_content = True
             self._mark = mark_in(event) or self._mark
         if said.usage is not None:
             self._usage, self._usage_after = said.usage, len(self._chunk_ns)
@@ -175,12 +187,11 @@ class WholeReader:
         self._bytes = 0
         self.done = False
 
-    def take(self, piece: bytes, at_ns: int) -> int:
+    def take(self, piece: bytes, at_ns: int) -> None:
         self._bytes += len(piece)
         if self._bytes > WHOLE_CAP_BYTES:
             raise Fault(Kind.OVERSIZE, "the answer")
         self._pieces.append(piece)
-        return 0
 
     def end(self, at_ns: int) -> None:
         try:
@@ -207,11 +218,10 @@ class RefusalReader:
         self._body = b""
         self.done = False
 
-    def take(self, piece: bytes, at_ns: int) -> int:
+    def take(self, piece: bytes, at_ns: int) -> None:
         self._body += piece
         if len(self._body) > REFUSAL_CAP_BYTES:
             raise self.fault()
-        return 0
 
     def end(self, at_ns: int) -> None:
         raise self.fault()

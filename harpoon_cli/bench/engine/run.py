@@ -6,12 +6,13 @@ times a second look after deadlines and stopping. Nothing of an answer holds up 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic_ns
 
 from harpoon_cli.bench.engine.arrivals import Arrivals
-from harpoon_cli.bench.engine.connection import Connection, Place, State
+from harpoon_cli.bench.engine.connection import Connection, Piece, Place, State
 from harpoon_cli.bench.engine.exchange import Exchange
 from harpoon_cli.bench.engine.faults import Fault, Kind, kind_of
 from harpoon_cli.bench.engine.poller import BATCH, open_poller
@@ -37,8 +38,24 @@ waits until the next comes loses its own time of arrival, a request that waits l
 FRESH_NS = 1_000_000
 """A connection that was idle for longer is looked at before it carries a request."""
 
-WAITED_NS = 50_000
-"""A look at the sockets that took longer has waited: nothing had been there when it began."""
+WAKING_NS = 50_000
+"""How long it takes to be told of what was waited for, where a CPU is free."""
+
+OVERSLEPT_NS = 1_000_000
+"""A wait that was longer than it was to be by more was stopped in its sleep, nobody knows when."""
+
+MOST_WAITING = 16
+AGED_NS = 100_000_000
+"""So many reads of one answer, of so long at most, are parsed together, which costs less."""
+
+WORK_NS = 500_000
+"""How long what has been read is looked at before sockets are again. Reading comes first: of what is left
+unread until the next token comes only that one's time is known."""
+
+MOST_UNREAD = 64
+"""So many reads of one answer are not left waiting, whatever else there is to be read."""
+
+EVENT_END = b"\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +85,13 @@ class Run:
         self._watcher = Watcher()
         self._connections: dict[int, Connection] = {}
         self._idle: list[Connection] = []
+        self._backlog: deque[Connection] = deque()
         self._active: dict[Exchange, Connection] = {}
         self._composed: tuple[Shot | None, bytes] = (None, b"")
         self._freed_ns = 0  # after the start: when a place was last given back that was wanted
         self._cut_ns: int | None = None
-        self._beat_ns = self._looked_ns = self._unseen_ns = monotonic_ns()
+        self._beat_ns = self._looked_ns = self._after_ns = monotonic_ns()
+        self._woke_ns: int | None = None  # when a wait was over, until it is asked how late that was
         self._crowded = False
         self.start_ns = 0
 
@@ -106,12 +125,16 @@ class Run:
         """Once round; gives when its wait was over."""
         self._compose_ahead()
         entered_ns = monotonic_ns()
-        ready = self._poller.ready(self._patience_s(entered_ns))
+        patience_s = 0.0 if self._backlog else self._patience_s(entered_ns)
+        ready = self._poller.ready(patience_s)
         now_ns = monotonic_ns()
-        if now_ns - entered_ns > WAITED_NS:
-            self._unseen_ns = now_ns
+        self._woke_ns = None
+        if self._poller.waited:
+            self._after_ns = entered_ns
+            if now_ns - entered_ns < patience_s * SECOND_NS + OVERSLEPT_NS:
+                self._woke_ns = now_ns
         elif not self._crowded:
-            self._unseen_ns = self._looked_ns
+            self._after_ns = self._looked_ns
         self._looked_ns, self._crowded = now_ns, len(ready) >= BATCH
         self._fill(now_ns, patient=self._crowded)
         connections = self._connections
@@ -119,7 +142,26 @@ class Run:
             connection = connections.get(fd)
             if connection is not None:
                 connection.ready(bits)
+        if not self._crowded:
+            self._work(now_ns + WORK_NS)
         return now_ns
+
+    def _work(self, until_ns: int) -> None:
+        """Look at what has been read, for so long."""
+        while self._backlog:
+            connection = self._backlog.popleft()
+            connection.queued = False
+            self._feed(connection)
+            if monotonic_ns() >= until_ns:
+                return
+
+    def _nothing_before_ns(self) -> int:
+        """What is read now had not come by then, as far as is known."""
+        if self._woke_ns is not None:
+            late_ns = self._watcher.woken_late_ns() + WAKING_NS
+            self._after_ns = max(self._after_ns, self._woke_ns - late_ns)
+            self._woke_ns = None
+        return self._after_ns
 
     def _patience_s(self, now_ns: int) -> float:
         """How long nothing need be done but to read."""
@@ -132,6 +174,7 @@ class Run:
 
     def _beat(self, now_ns: int) -> None:
         self._watcher.file()
+        self._watcher.woken_late_ns()  # so that what it says next is of little time
         rules = self._rules
         if self._cut_ns is None and rules.stop():
             self._supply.close()
@@ -141,7 +184,10 @@ class Run:
                 self._cut(exchange, Kind.STOPPED)
         limit_ns = now_ns - round(rules.deadline_s * SECOND_NS)
         lingered_ns = now_ns - self.start_ns - LINGER_NS
+        aged_ns = now_ns - AGED_NS
         for exchange, connection in list(self._active.items()):
+            if connection.waiting and connection.waiting[0][2] <= aged_ns and self._feed(connection):
+                continue
             if exchange.began_ns <= limit_ns:
                 is_open = connection.state is State.OPEN
                 self._cut(exchange, Kind.TIMED_OUT if is_open else Kind.CONNECT_TIMED_OUT)
@@ -244,29 +290,62 @@ class Run:
         if exchange is None:
             self._drop(connection)
             return
-        exact = at_ns < read_ns
-        lag_ns = read_ns - (at_ns if exact else self._unseen_ns)
-        self._watcher.saw_lag(lag_ns)
-        if lag_ns > exchange.sample.lag_ns:
-            exchange.sample.lag_ns = lag_ns
-        try:
-            if exchange.feed(data, at_ns - self.start_ns, exact=exact):
-                self._settle(exchange, connection, None)
-        except Fault as fault:
-            self._settle(exchange, connection, fault)
+        waiting = connection.waiting
+        if exchange.may_wait and at_ns < read_ns and data.find(EVENT_END) + 4 == len(data):
+            waiting.append((data, at_ns, read_ns, 0))  # one event, whose time is certain
+            if len(waiting) < MOST_WAITING:
+                return
+        else:
+            waiting.append((data, at_ns, read_ns, self._nothing_before_ns()))
+        self._queue(connection)
 
     def ended(self, connection: Connection, at_ns: int) -> None:
         """See `Owner`."""
-        exchange = connection.exchange
-        if exchange is None:
+        if connection.exchange is None:
             self._drop(connection)
-            return
+        else:
+            connection.waiting.append((b"", at_ns, at_ns, 0))
+            self._queue(connection)
+
+    def _queue(self, connection: Connection) -> None:
+        if len(connection.waiting) >= MOST_UNREAD:
+            self._feed(connection)
+        elif not connection.queued:
+            connection.queued = True
+            self._backlog.append(connection)
+
+    def _feed(self, connection: Connection) -> bool:
+        """Give an exchange what has been read of it; True where that has settled it."""
+        exchange, waiting = connection.exchange, connection.waiting
+        connection.waiting = []
+        for number, piece in enumerate(waiting, 1):
+            if exchange is not None and self._feed_one(connection, exchange, piece):
+                if number < len(waiting) and connection.exchange is None:
+                    self._drop(connection)  # it speaks out of turn
+                return True
+        return False
+
+    def _feed_one(self, connection: Connection, exchange: Exchange, piece: Piece) -> bool:
+        """Give an exchange what was read at once; True where it is over."""
+        data, at_ns, read_ns, after_ns = piece
+        exact = at_ns < read_ns
+        after_ns = max(after_ns, exchange.seen_ns)
+        exchange.seen_ns = read_ns
+        lag_ns = read_ns - (at_ns if exact or not data else after_ns)
+        self._watcher.saw_lag(lag_ns)
+        if lag_ns > exchange.sample.lag_ns:
+            exchange.sample.lag_ns = lag_ns
+        start_ns = self.start_ns
         try:
-            exchange.ended(at_ns - self.start_ns)
+            if not data:
+                exchange.ended(at_ns - start_ns)
+            elif not exchange.feed(data, at_ns - start_ns, after_ns - start_ns, exact=exact):
+                return False
         except Fault as fault:
             self._settle(exchange, connection, fault)
         else:
             self._settle(exchange, connection, None)
+        return True
 
     def lost(self, connection: Connection, fault: Fault) -> None:
         """See `Owner`."""
@@ -285,6 +364,8 @@ class Run:
             self._break_off(exchange, connection, kind)
 
     def _break_off(self, exchange: Exchange, connection: Connection, kind: str, detail: str = "") -> None:
+        if self._feed(connection):
+            return
         try:
             exchange.break_off(monotonic_ns() - self.start_ns, kind, detail)
         except Fault as fault:
@@ -307,8 +388,7 @@ class Run:
             self._watcher.failed(sample.error, self._target.redacted(fault.detail))
         elif self._rules.count_tokens is not None:
             exchange.count_by(self._rules.count_tokens)
-        self._watcher.chunks += len(sample.chunk_ns)
-        self._watcher.merged += exchange.merged
+        self._watcher.over(sample)
         self._rules.on_sample(sample)
         ask = exchange.shot.ask
         if ask.conversation is not None:
@@ -324,7 +404,8 @@ class Run:
             self._drop(connection)
 
     def _drop(self, connection: Connection) -> None:
-        self._connections.pop(connection.fd, None)
+        if self._connections.get(connection.fd) is connection:
+            del self._connections[connection.fd]
         if connection in self._idle:
             self._idle.remove(connection)
         connection.close()

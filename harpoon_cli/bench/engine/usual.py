@@ -40,6 +40,8 @@ class UsualChunks:
         """
         if not self._lead:
             return 0, data
+        if self._is_one(data):
+            return 1, b""
         size, *tails = data.split(self._lead)
         count = 0
         for tail in tails:
@@ -57,6 +59,23 @@ class UsualChunks:
             return 0, data
         self._tail = tails[count - 1]
         return count, size if count == len(tails) else self._lead.join([size, *tails[count:]])
+
+    def _is_one(self, data: bytes) -> bool:
+        """Whether it is one such chunk and nothing else, as it mostly is."""
+        place = data.find(self._lead)
+        text = place + len(self._lead)
+        end = data.find(b"\n", text)
+        if (
+            place < 1
+            or end + 4 != len(data)
+            or end == text
+            or data[text] == self._empty
+            or chunk_size(data[:place]) != end - place
+            or not data.endswith(_END)
+        ):
+            return False
+        self._tail = data[text:]
+        return True
 
     @property
     def last(self) -> bytes | None:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic_ns, process_time_ns
 
 from harpoon_cli.bench.engine.arrivals import Arrivals
-from harpoon_cli.bench.sample import Stamped
+from harpoon_cli.bench.sample import Sample, Stamped
 from harpoon_cli.bench.statistics.histogram import MILLION, Histogram
 
 TRUSTED_PPM = 999_000
 """The error bound holds for so many arrivals in a million."""
 
 _SECOND_NS = 1_000_000_000
-_SCHEDULE = Path("/proc/thread-self/schedstat")
+_SCHEDULE = "/proc/thread-self/schedstat"
 """Linux: nanoseconds on a CPU, nanoseconds wanting one, and slices."""
 
 
@@ -30,8 +30,8 @@ class Watch:
     wall clock, lasted_ns how long the run took from then. lag: of every read of an answer, how long its bytes
     had been there (for `Stamped.READ` at most: since the last look that did not find them). late: of every
     shot with a due time, how long after it, or after its place or turn was free, the engine took it up.
-    chunks: how many arrivals of content there were; merged: those that shared a read with another event, or
-    whose read had no stamp, and so may have come earlier than it says.
+    chunks: how many arrivals of content there were; merged: those that shared a read with something later, or
+    whose read had no stamp, and so may have come earlier than it says; doubt: by how much, at most.
 
     cpu_share is the process's CPU time by the run's time, busiest_share that of its busiest second;
     starved_share is the share of the run in which it wanted a CPU and had none, None where that is unknown.
@@ -47,6 +47,7 @@ class Watch:
     lasted_ns: int
     lag: Histogram
     late: Histogram
+    doubt: Histogram
     chunks: int
     merged: int
     cpu_share: float
@@ -62,15 +63,10 @@ class Watch:
     def error_bound_ns(self) -> int:
         """How late arrival times may be: 999 of 1,000 chunks came no more than this before their stamp.
 
-        A gap between chunks is wrong by no more than this either way, a TTFT by no more than this too much.
         By the kernel's stamps only what several packets brought in one read can be late at all.
         """
-        at_risk = self.chunks if self.stamped is Stamped.READ else self.merged
         excused = self.chunks * (MILLION - TRUSTED_PPM) // MILLION
-        if at_risk <= excused or not self.lag.finite:
-            return 0
-        bound = self.lag.ranks().percentile(MILLION - MILLION * excused // at_risk)
-        return round(bound or 0)
+        return round(self.doubt.ranks().at(self.merged - excused)) if self.merged > excused else 0
 
 
 class Watcher:
@@ -80,7 +76,7 @@ class Watcher:
         self._lags, self._lates = array("d"), array("d")
         self.saw_lag: Callable[[float], None] = self._lags.append
         self.saw_late: Callable[[float], None] = self._lates.append
-        self._lag, self._late = Histogram(), Histogram()
+        self._lag, self._late, self._doubt = Histogram(), Histogram(), Histogram()
         self.chunks = self.merged = self.connections = 0
         self.short_of_sockets = False
         self.examples: dict[str, str] = {}
@@ -95,6 +91,7 @@ class Watcher:
         self._cpu_ns = self._cpu_second_ns = process_time_ns()
         self._second_ns = self._wall_ns = monotonic_ns()
         self._starved_ns = starved_ns()
+        self._wanting_ns = self._starved_ns or 0
 
     def file(self) -> None:
         """Put what was taken down into the histograms."""
@@ -102,6 +99,19 @@ class Watcher:
             if values:
                 histogram.add_all(values, round(sum(values)))
                 del values[:]
+
+    def over(self, sample: Sample) -> None:
+        """A request is over."""
+        self.chunks += len(sample.chunk_ns)
+        unsure = sample.unsure
+        for place in range(0, len(unsure), 3):
+            self.merged += unsure[place + 1]
+            self._doubt.add(unsure[place + 2], unsure[place + 1])
+
+    def woken_late_ns(self) -> int:
+        """How long this thread wanted a CPU and had none since this was last asked; 0 where none can say."""
+        before_ns, self._wanting_ns = self._wanting_ns, starved_ns() or 0
+        return self._wanting_ns - before_ns
 
     def second_over(self) -> None:
         """About a second has passed since this was last called."""
@@ -131,6 +141,7 @@ class Watcher:
             lasted_ns=max(now_ns - self._start_ns, 0),
             lag=self._lag,
             late=self._late,
+            doubt=self._doubt,
             chunks=self.chunks,
             merged=self.merged,
             cpu_share=share,
@@ -147,5 +158,9 @@ class Watcher:
 def starved_ns() -> int | None:
     """How long this thread has waited for a CPU in its life; None where the system does not say."""
     with suppress(OSError, ValueError, IndexError):
-        return int(_SCHEDULE.read_text("ascii").split()[1])
+        file = os.open(_SCHEDULE, os.O_RDONLY)
+        try:
+            return int(os.read(file, 100).split()[1])
+        finally:
+            os.close(file)
     return None

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from harpoon_cli.bench.report import Report
 from harpoon_cli.discovery import Folder
 from harpoon_cli.errors import StorageFault
+
+if TYPE_CHECKING:
+    from harpoon_cli.bench.compare import Comparison
 
 FORMATS = Folder(__name__, __path__, "report format")
 
@@ -25,12 +28,13 @@ FORMATS = Folder(__name__, __path__, "report format")
 class Source:
     """What a format makes its text from: the report, and the files with a row for every request, if kept.
 
-    detailed: tell of each request as well, where the format can.
+    detailed: tell of each request as well, where the format can. comparison: with the baseline, if any.
     """
 
     report: Report
     rows: tuple[Path, ...] = ()
     detailed: bool = False
+    comparison: Comparison | None = None
 
 
 Pieces = Callable[[Source], Iterator[str]]

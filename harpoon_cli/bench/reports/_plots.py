@@ -8,23 +8,16 @@ from harpoon_cli.bench.figures import Figures, Moment
 from harpoon_cli.bench.report import Report, SweepFigures
 from harpoon_cli.bench.reports._markup import Markup, joined
 from harpoon_cli.bench.reports._plot import Axis, Series, figure, plot
-from harpoon_cli.bench.reports._words import milliseconds, number
+from harpoon_cli.bench.reports._words import milliseconds, number, tail
 
-_TIME = Axis("seconds after the start")
-
-
-def tail(figures: Figures, name: str) -> float | None:
-    """The p99 of one latency in ms."""
-    distribution = figures.latencies.get(name)
-    one = distribution.percentile(99.0) if distribution else None
-    return one.ms if one else None
+_TIME = Axis("seconds after the start", least=0.0)
 
 
 def curves(report: Report) -> Markup:
     """The cumulative distributions of TTFT, ITL and E2E."""
     names = {"ttft": "TTFT", "itl": "ITL", "tpot": "TPOT", "e2e": "E2E"}
     series = [
-        Series(name, [(point.ms, 100 * point.share) for point in report.curves.get(key, ())])
+        Series(name, _from_nothing([(point.ms, 100 * point.share) for point in report.curves.get(key, ())]))
         for key, name in names.items()
     ]
     said = [_said(report.whole, key, name) for key, name in names.items() if key in report.curves]
@@ -34,6 +27,11 @@ def curves(report: Report) -> Markup:
     )
     drawing = plot("curves", "Latency distributions", " ".join(said), series, axes)
     return figure(drawing, "How many had ended after how long, over the whole run.")
+
+
+def _from_nothing(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """A cumulative curve with the rise to its first point."""
+    return [(points[0][0], 0.0), *points] if points else []
 
 
 def _said(figures: Figures, key: str, name: str) -> str:

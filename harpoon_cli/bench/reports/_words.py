@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from harpoon_cli.bench.compare import Compared
 from harpoon_cli.bench.definitions import BY_NAME
-from harpoon_cli.bench.figures import Distribution, Percentile
+from harpoon_cli.bench.figures import Distribution, Figures, Percentile
+from harpoon_cli.bench.report import Report
 from harpoon_cli.domain import Money
 
 NOTHING = "-"
@@ -91,3 +95,41 @@ def title(name: str) -> str:
     """What a figure is called in words."""
     definition = BY_NAME.get(name)
     return definition.title if definition else name
+
+
+FROM_INTENDED = "_from_intended"
+"""How the names of those latencies end that only a plan of times has."""
+
+
+def told_latencies(report: Report, names: Iterable[str] | None = None) -> list[tuple[str, Distribution]]:
+    """The latencies of a report that there are, in the order of `names`; all where none are named.
+
+    In a closed loop nothing has an intended start, though its failures are counted there too.
+    """
+    found = report.judged.latencies
+    wanted = [name for name in names or found if name in found]
+    if not report.run.open_loop:
+        wanted = [name for name in wanted if not name.endswith(FROM_INTENDED)]
+    return [(name, found[name]) for name in wanted]
+
+
+def tail(figures: Figures, name: str) -> float | None:
+    """The p99 of one latency in ms."""
+    distribution = figures.latencies.get(name)
+    one = distribution.percentile(99.0) if distribution else None
+    return one.ms if one else None
+
+
+COMPARED_HEAD = ("figure", "old", "new", "change", "p (Holm)", "verdict")
+
+
+def compared_row(one: Compared) -> tuple[str, ...]:
+    """The cells of `COMPARED_HEAD` for one figure of two runs."""
+    return (
+        f"{one.figure}, {one.unit}",
+        number(one.old),
+        number(one.new),
+        NOTHING if one.change_percent is None else f"{one.change_percent:+.1f} %",
+        NOTHING if one.p_value is None else f"{one.p_value:.2g}",
+        one.change.value,
+    )

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harpoon_cli.bench.compare import Change, Comparison
 from harpoon_cli.bench.report import Report
 from harpoon_cli.bench.reports import Source
-from harpoon_cli.bench.reports._words import shown
+from harpoon_cli.bench.reports._words import compared_row, shown
 from harpoon_cli.bench.slo import Standing
 from harpoon_cli.bench.verdict import Validity
 
@@ -29,8 +30,20 @@ def pieces(source: Source) -> Iterator[str]:
             yield command("error", f"harpoon bench: {check.figure}", check.sentence)
     for warning in verdict.warnings:
         yield command("warning", "harpoon bench", warning)
-    if verdict.passed:
+    if source.comparison is not None:
+        yield from regressions(source.comparison)
+    if verdict.passed and (source.comparison is None or source.comparison.passed):
         yield command("notice", "harpoon bench", _summary(report))
+
+
+def regressions(found: Comparison) -> Iterator[str]:
+    """A workflow command for each figure that regressed, and for each doubt about the comparison."""
+    for one in found.figures:
+        if one.change is Change.REGRESSED:
+            said = f"against {found.old}: {', '.join(compared_row(one)[1:])}"
+            yield command("error", f"harpoon bench: {one.figure} regressed", said)
+    for warning in found.warnings:
+        yield command("warning", "harpoon bench: comparison", warning)
 
 
 def command(level: str, title: str, message: str) -> str:

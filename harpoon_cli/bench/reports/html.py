@@ -8,20 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harpoon_cli.bench.compare import Comparison
 from harpoon_cli.bench.definitions import DEFINITIONS, GENERAL
 from harpoon_cli.bench.recording import restored
 from harpoon_cli.bench.report import Report
 from harpoon_cli.bench.reports import Source, _plots
 from harpoon_cli.bench.reports._markup import Markup, content, element, joined
+from harpoon_cli.bench.reports._parts import (
+    MODEL_HEAD,
+    PHASE_HEAD,
+    SWEEP_HEAD,
+    model_rows,
+    phase_row,
+    sweep_findings,
+    sweep_row,
+)
 from harpoon_cli.bench.reports._style import STYLE
 from harpoon_cli.bench.reports._words import (
+    COMPARED_HEAD,
     LATENCY_HEAD,
     LATENCY_NOTE,
+    compared_row,
     latency_row,
     milliseconds,
     money,
     number,
     title,
+    told_latencies,
 )
 from harpoon_cli.bench.slo import Standing
 from harpoon_cli.bench.watched import Watched
@@ -41,7 +54,7 @@ def pieces(source: Source) -> Iterator[str]:
     yield '<html lang="en">\n'
     yield element("head", *_head(heading)) + "\n<body>\n<main>\n"
     yield element("h1", heading) + "\n"
-    for section in _sections(report):
+    for section in _sections(source):
         if section:
             yield section + "\n"
     yield "</main>\n</body>\n</html>\n"
@@ -58,8 +71,10 @@ def _head(heading: str) -> list[Markup]:
     ]
 
 
-def _sections(report: Report) -> Iterator[Markup]:
+def _sections(source: Source) -> Iterator[Markup]:
+    report = source.report
     yield _verdict(report)
+    yield _section("Against the baseline", _comparison(source.comparison))
     yield _section("Thresholds", _thresholds(report))
     yield _section("Latencies", _latencies(report), _plots.curves(report))
     yield _section("Rates and cost", _rates(report))
@@ -114,8 +129,7 @@ def _thresholds(report: Report) -> Markup:
 
 
 def _latencies(report: Report) -> Markup:
-    found = report.judged.latencies
-    rows = [latency_row(name, distribution) for name, distribution in found.items()]
+    rows = [latency_row(name, distribution) for name, distribution in told_latencies(report)]
     of = "of the steady part" if report.steady else "of the whole run"
     return table(LATENCY_HEAD, rows, f"Percentiles {of}; {LATENCY_NOTE}")
 
@@ -154,38 +168,24 @@ def _sweep(report: Report) -> Iterator[Markup]:
     if sweep is None:
         return
     yield _plots.sweep(sweep)
-    words = {True: "met", False: "missed", None: "-"}
-    rows = [
-        (
-            f"{stage.level:g}",
-            number(stage.offered_per_s),
-            number(stage.figures.rates.requests_per_s),
-            number(stage.figures.rates.output_tokens_per_s),
-            milliseconds(_plots.tail(stage.figures, "ttft")),
-            milliseconds(_plots.tail(stage.figures, "e2e")),
-            f"{stage.figures.rates.error_rate:.3g} %",
-            words[stage.meets_slo],
-        )
-        for stage in sorted(sweep.stages, key=lambda stage: stage.level)
-    ]
-    head = (sweep.over, "due /s", "answered /s", "tokens /s", "TTFT p99, ms", "E2E p99, ms", "failed", "SLO")
-    yield table(head, rows, f"Every stage; the figures above are those at {sweep.shown:g}")
+    stages = sorted(sweep.stages, key=lambda stage: stage.level)
+    yield table(("what was looked for", "found"), [*sweep_findings(report)], "What the sweep found")
+    rows = [sweep_row(sweep, stage) for stage in stages]
+    caption = f"Every stage; the figures above are those at {sweep.shown:g}"
+    yield table((sweep.over, *SWEEP_HEAD), rows, caption)
 
 
 def _phases(report: Report) -> Markup:
-    rows = [
-        (
-            phase.name,
-            f"{phase.figures.from_s:g} to {phase.figures.to_s:g} s",
-            number(phase.figures.rates.requests_per_s),
-            milliseconds(_plots.tail(phase.figures, "ttft")),
-            milliseconds(_plots.tail(phase.figures, "itl")),
-            f"{phase.figures.rates.error_rate:.3g} %",
-        )
-        for phase in report.phases
-    ]
-    head = ("phase", "from and to", "answered /s", "TTFT p99, ms", "ITL p99, ms", "failed")
-    return table(head, rows, "Parts of the run")
+    return table(PHASE_HEAD, [phase_row(phase) for phase in report.phases], "Parts of the run")
+
+
+def _comparison(found: Comparison | None) -> Markup:
+    if found is None:
+        return joined([])
+    listed = [element("li", sentence) for sentence in found.warnings]
+    caption = f"{found.new} against {found.old}, {found.max_regression:g} % worse allowed"
+    rows = table(COMPARED_HEAD, [compared_row(each) for each in found.figures], caption)
+    return joined([*([element("ul", *listed)] if listed else []), rows])
 
 
 def _failures(report: Report) -> Markup:
@@ -197,11 +197,7 @@ def _failures(report: Report) -> Markup:
 
 
 def _models(report: Report) -> Markup:
-    rows = [
-        (name, f"{counts.completed:,}", f"{counts.failed:,}", f"{counts.output_tokens:,}")
-        for name, counts in report.models.items()
-    ]
-    return table(("model", "answered", "failed", "output tokens"), rows, "By model")
+    return table(MODEL_HEAD, model_rows(report), "By model")
 
 
 def _watches(report: Report) -> Markup:

@@ -1,12 +1,14 @@
-"""JUnit XML: a test case for the validity, the errors and each threshold, as CI servers show them."""
+"""JUnit XML: a test case for the validity, the errors, each threshold and each figure of the baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harpoon_cli.bench.compare import Change, Comparison
 from harpoon_cli.bench.report import Report
 from harpoon_cli.bench.reports import Source
 from harpoon_cli.bench.reports._markup import Markup, element
+from harpoon_cli.bench.reports._words import compared_row
 from harpoon_cli.bench.slo import Check, Standing
 from harpoon_cli.bench.verdict import Validity
 
@@ -16,7 +18,12 @@ WANTS_ROWS = False
 def pieces(source: Source) -> Iterator[str]:
     """One test suite."""
     report = source.report
-    cases = [_validity(report), _errors(report), *(_threshold(check) for check in report.checks)]
+    cases = [
+        _validity(report),
+        _errors(report),
+        *(_threshold(check) for check in report.checks),
+        *_regressions(source.comparison),
+    ]
     failures = sum("<failure" in case for case in cases)
     suite = element(
         "testsuite",
@@ -53,3 +60,13 @@ def _errors(report: Report) -> Markup:
 def _threshold(check: Check) -> Markup:
     kept = check.standing is Standing.KEPT
     return _case(check.figure, None if kept else check.sentence, check.standing.value)
+
+
+def _regressions(found: Comparison | None) -> Iterator[Markup]:
+    if found is None:
+        return
+    doubts = None if found.passed or found.regressed else "; ".join(found.warnings)
+    yield _case("the runs can be compared", doubts, "comparison")
+    for one in found.figures:
+        said = f"{one.figure} against {found.old}: {', '.join(compared_row(one)[1:])}"
+        yield _case(f"no worse {one.figure}", said if one.change is Change.REGRESSED else None, "regressed")

@@ -6,18 +6,28 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harpoon_cli.bench.compare import Change, Comparison
-from harpoon_cli.bench.figures import Figures
 from harpoon_cli.bench.report import Report
 from harpoon_cli.bench.reports import Source
+from harpoon_cli.bench.reports._parts import (
+    MODEL_HEAD,
+    PHASE_HEAD,
+    SWEEP_HEAD,
+    model_rows,
+    phase_row,
+    sweep_findings,
+    sweep_row,
+)
 from harpoon_cli.bench.reports._words import (
+    COMPARED_HEAD,
     LATENCY_HEAD,
     LATENCY_NOTE,
-    NOTHING,
+    compared_row,
     latency_row,
     money,
     number,
     shown,
     title,
+    told_latencies,
 )
 from harpoon_cli.bench.slo import Standing
 
@@ -34,11 +44,15 @@ def pieces(source: Source) -> Iterator[str]:
     yield from _list("Why", report.verdict.reasons)
     yield from _list("Mind", report.verdict.warnings)
     yield from _thresholds(report)
-    yield from _latencies(report.judged)
+    yield from _sweep(report)
+    yield from _latencies(report)
     yield from _rates(report)
+    yield from _parts(report)
     if report.errors:
         rows = [(escaped(kind), f"{count:,}") for kind, count in report.errors.items()]
         yield from table(("failed with", "requests"), rows)
+    if source.comparison is not None:
+        yield from comparison(source.comparison)
 
 
 def escaped(text: str) -> str:
@@ -88,8 +102,24 @@ def _thresholds(report: Report) -> Iterator[str]:
         yield from table(("threshold", "", "measured"), rows)
 
 
-def _latencies(figures: Figures) -> Iterator[str]:
-    rows = [latency_row(name, figures.latencies[name]) for name in _LATENCIES if name in figures.latencies]
+def _sweep(report: Report) -> Iterator[str]:
+    if report.sweep is not None:
+        rows = [sweep_row(report.sweep, stage) for stage in report.sweep.stages]
+        rows = sorted(rows, key=lambda row: float(row[0]))
+        yield from table((report.sweep.over, *SWEEP_HEAD), rows)
+        yield from (f"- {name}: {found}\n" for name, found in sweep_findings(report))
+        yield "\n"
+
+
+def _parts(report: Report) -> Iterator[str]:
+    if report.phases:
+        yield from table(PHASE_HEAD, [phase_row(phase) for phase in report.phases])
+    if len(report.models) > 1:
+        yield from table(MODEL_HEAD, [(escaped(row[0]), *row[1:]) for row in model_rows(report)])
+
+
+def _latencies(report: Report) -> Iterator[str]:
+    rows = [latency_row(name, distribution) for name, distribution in told_latencies(report, _LATENCIES)]
     yield from table(LATENCY_HEAD, rows)
     if any("*" in cell for row in rows for cell in row):
         yield f"\\{LATENCY_NOTE}\n\n"
@@ -110,6 +140,7 @@ def _rates(report: Report) -> Iterator[str]:
             ("cost of the lease", money(report.cost.total)),
             (title("cost_per_request"), money(report.cost.per_request)),
             (title("cost_per_million_output_tokens"), money(report.cost.per_million_output_tokens)),
+            (title("cost_per_million_tokens"), money(report.cost.per_million_tokens)),
         ]
     yield from table(("figure", "value"), rows)
 
@@ -120,15 +151,9 @@ def comparison(found: Comparison) -> Iterator[str]:
     yield f"## harpoon bench compare {verdict}\n\n"
     yield f"{escaped(found.new)} against {escaped(found.old)}, {found.max_regression:g} % worse allowed\n\n"
     yield from _list("Mind", found.warnings)
-    rows = [
-        (
-            f"{escaped(each.figure)}, {escaped(each.unit)}",
-            number(each.old),
-            number(each.new),
-            NOTHING if each.change_percent is None else f"{each.change_percent:+.1f} %",
-            NOTHING if each.p_value is None else f"{each.p_value:.2g}",
-            f"**{each.change}**" if each.change is Change.REGRESSED else each.change.value,
-        )
-        for each in found.figures
-    ]
-    yield from table(("figure", "old", "new", "change", "p (Holm)", ""), rows)
+    rows = []
+    for each in found.figures:
+        name, *cells, verdict = compared_row(each)
+        bold = f"**{verdict}**" if each.change is Change.REGRESSED else verdict
+        rows.append((escaped(name), *cells, bold))
+    yield from table(COMPARED_HEAD, rows)

@@ -13,9 +13,7 @@ from typing import Annotated
 
 from harpoon_cli.bench.load import Shape
 from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import Kind, whole
-
-AT_ONCE = Kind("64", whole(1, 1_000_000))
+from harpoon_cli.bench.quantities import AT_ONCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,13 @@ from random import Random
 from typing import Annotated
 
 from harpoon_cli.bench import arrivals
-from harpoon_cli.bench.load import Shape
+from harpoon_cli.bench.load import OpenShape
 from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Constant(Shape):
+class Constant(OpenShape):
     """One request every 1/rate seconds, the first at the start."""
 
     rate: Annotated[float, Parameter(RATE, "requests a second")]

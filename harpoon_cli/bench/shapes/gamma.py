@@ -12,7 +12,7 @@ from random import Random
 from typing import Annotated
 
 from harpoon_cli.bench import arrivals
-from harpoon_cli.bench.load import Shape
+from harpoon_cli.bench.load import OpenShape
 from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE, Kind, number
 
@@ -20,7 +20,7 @@ BURSTINESS = Kind("0.5", number(0.01, 1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gamma(Shape):
+class Gamma(OpenShape):
     """`rate` requests a second on average."""
 
     rate: Annotated[float, Parameter(RATE, "requests a second on average")]

@@ -8,13 +8,13 @@ from random import Random
 from typing import Annotated
 
 from harpoon_cli.bench import arrivals
-from harpoon_cli.bench.load import Shape
+from harpoon_cli.bench.load import OpenShape
 from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poisson(Shape):
+class Poisson(OpenShape):
     """`rate` requests a second on average; how many come in a second is chance, by the seed."""
 
     rate: Annotated[float, Parameter(RATE, "requests a second on average")]

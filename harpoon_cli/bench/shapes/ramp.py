@@ -10,13 +10,13 @@ from typing import Annotated
 
 from harpoon_cli.bench import arrivals
 from harpoon_cli.bench.arrivals import Segment, Spacing
-from harpoon_cli.bench.load import Phase, Shape
+from harpoon_cli.bench.load import OpenShape, Phase
 from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE, RATE_OR_NONE, SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ramp(Shape):
+class Ramp(OpenShape):
     """From one rate to another in `over_s` seconds; with `for` longer than that, the last rate holds."""
 
     from_per_s: Annotated[float, Parameter(RATE_OR_NONE, "requests a second at the start", "from")]

@@ -10,16 +10,15 @@ from random import Random
 from typing import Annotated
 
 from harpoon_cli.bench import arrivals
-from harpoon_cli.bench.load import Phase, Shape
+from harpoon_cli.bench.load import OpenShape, Phase
 from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import RATE, SECONDS
-from harpoon_cli.bench.shapes.closed import AT_ONCE
+from harpoon_cli.bench.quantities import AT_ONCE, RATE, SECONDS
 
 MOST_WINDOWS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Soak(Shape):
+class Soak(OpenShape):
     """A rate (Poisson) or a number of requests at once; every window is a phase."""
 
     rate: Annotated[float | None, Parameter(RATE, "requests a second on average")] = None
@@ -29,6 +28,8 @@ class Soak(Shape):
     def __post_init__(self) -> None:
         if (self.rate is None) == (self.concurrency is None):
             raise ValueError("give either rate or concurrency")
+        if self.rate is None and self.at_most is not None:
+            raise ValueError("at_most is for a rate: concurrency is a bound already")
         if self.for_s is None:
             raise ValueError("for must be given")
         if self.for_s / self.window_s > MOST_WINDOWS:
@@ -37,6 +38,10 @@ class Soak(Shape):
     @property
     def at_once(self) -> int | None:
         return self.concurrency
+
+    @property
+    def most_at_once(self) -> int | None:
+        return self.concurrency or self.at_most
 
     @property
     def phases(self) -> tuple[Phase, ...]:

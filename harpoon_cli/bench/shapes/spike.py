@@ -10,13 +10,13 @@ from typing import Annotated
 
 from harpoon_cli.bench import arrivals
 from harpoon_cli.bench.arrivals import Segment, Spacing
-from harpoon_cli.bench.load import Phase, Shape
+from harpoon_cli.bench.load import OpenShape, Phase
 from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE, SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spike(Shape):
+class Spike(OpenShape):
     """`base_per_s` before and after, `peak_per_s` between; by default as long after the peak as before it."""
 
     base_per_s: Annotated[float, Parameter(RATE, "requests a second before and after", "base")]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from harpoon_cli.bench import arrivals
 from harpoon_cli.bench.arrivals import Segment, Spacing
-from harpoon_cli.bench.load import Phase, Shape
+from harpoon_cli.bench.load import OpenShape, Phase
 from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE, SECONDS
 
@@ -17,7 +17,7 @@ MOST_STEPS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step(Shape):
+class Step(OpenShape):
     """From one rate to another by equal steps of `each_s` seconds; every step is a phase."""
 
     from_per_s: Annotated[float, Parameter(RATE, "requests a second in the first step", "from")]

@@ -9,7 +9,7 @@ from random import Random
 from typing import Annotated
 
 from harpoon_cli.bench import traces
-from harpoon_cli.bench.load import Shape
+from harpoon_cli.bench.load import OpenShape
 from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import Kind, number
 
@@ -17,7 +17,7 @@ SPEED = Kind("2", number(0, 10_000, above=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace(Shape):
+class Trace(OpenShape):
     """The arrivals of a trace file, from `from_s` on; it ends with the file."""
 
     path: traces.File

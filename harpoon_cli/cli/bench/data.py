@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harpoon_cli.bench.compare import Comparison
 from harpoon_cli.bench.definitions import Definition
 from harpoon_cli.bench.report import LeaseTimes, Report
+from harpoon_cli.domain import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +15,13 @@ class BenchData:
     """What a load test gave; each is None where it was not asked for.
 
     report: without its recording, which only the file of --out has. comparison: with the baseline.
-    allocation: of --allocation-cycles. definitions: of --definitions. files: what was written.
+    allocation: of --allocation-cycles; allocation_cost: of all their leases. definitions: of --definitions.
+    files: what was written.
     """
 
     report: Report | None = None
     comparison: Comparison | None = None
     allocation: LeaseTimes | None = None
+    allocation_cost: Money | None = None
     definitions: tuple[Definition, ...] | None = None
     files: tuple[str, ...] = ()

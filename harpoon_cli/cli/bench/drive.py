@@ -114,6 +114,30 @@ def refuse_terms(lease: LeaseOptions, why: str) -> None:
         raise UsageFault(f"{', '.join(ignored)} would do nothing: {why}", hint="leave it out")
 
 
+def refuse_load(wishes: Wishes) -> None:
+    """With --allocation-cycles nothing is sent: an option about a load or its result is refused."""
+    load, judge, report = wishes.load, wishes.judge, wishes.report
+    given = {
+        "--load": load.load,
+        "--concurrency": load.concurrency,
+        "--rate": load.rate,
+        "--requests": load.requests,
+        "--duration": load.duration,
+        "--max-duration": load.max_duration,
+        "--slo": judge.slo,
+        "--baseline": judge.baseline,
+        "--out": report.out,
+        "--report": report.report,
+        "--save-result": report.save_result,
+    }
+    ignored = [name for name, value in given.items() if value is not None]
+    if ignored:
+        raise UsageFault(
+            f"{', '.join(ignored)} would do nothing beside --allocation-cycles, which sends no load",
+            hint="leave it out; -o json gives every time",
+        )
+
+
 def settle_models(session: Session, course: Course) -> None:
     """Which models are asked: the one that is named, or those that the routing engine chooses among."""
     wishes = course.wishes.target
@@ -148,17 +172,20 @@ async def fire(
     *,
     spent: Callable[[], Money | None] | None = None,
     ends_at: datetime | None = None,
+    ends_by: str = "the end of its lease",
 ) -> None:
     """Run the plan on a target that is there, and show how it goes.
 
-    spent gives what was spent so far; None: what the run itself costs. ends_at is when the target ends.
+    spent gives what was spent so far; None: what the run itself costs. ends_at is when the target ends, and
+    ends_by what ends it, in words.
     """
     began_s = monotonic()
     view = LiveView(
         session.screen,
         spent or (lambda: _spent(course.paid, monotonic() - began_s)),
     )
-    terms = replace(_ending(course.terms(session, target), ends_at), start_ns=start_ns(course.wishes.shard))
+    terms = _ending(course.terms(session, target), ends_at, ends_by)
+    terms = replace(terms, start_ns=start_ns(course.wishes.shard))
     course.began = Began(datetime.now(UTC), target.dialect, url)
     async with _run(session, course, terms, view) as run:
         course.run = run
@@ -188,14 +215,14 @@ async def _run(session: Session, course: Course, terms: Terms, view: LiveView) -
         )
 
 
-def _ending(terms: Terms, ends_at: datetime | None) -> Terms:
+def _ending(terms: Terms, ends_at: datetime | None, ends_by: str) -> Terms:
     """The terms of a run that its lease does not outlast."""
     if ends_at is None:
         return terms
     left_s = max((ends_at - datetime.now(UTC)).total_seconds() - RESERVE_S, 0.0)
     if terms.max_duration_s is not None and terms.max_duration_s <= left_s:
         return terms
-    return replace(terms, max_duration_s=left_s, limited_by="the end of its lease (see --ttl)")
+    return replace(terms, max_duration_s=left_s, limited_by=ends_by)
 
 
 def _limits(thresholds: tuple[Threshold, ...]) -> RequestLimits:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
 from time import monotonic
 
 from harpoon_cli.bench.report import LeaseTimes
 from harpoon_cli.bench.run import Paid
-from harpoon_cli.cli.bench.drive import Course, fire, refuse_terms
+from harpoon_cli.cli.bench.drive import RESERVE_S, Course, fire, refuse_terms
 from harpoon_cli.cli.bench.plans import longest_s
 from harpoon_cli.cli.bench.targets import leased_target
 from harpoon_cli.cli.leasing import budget_of, leased, using
@@ -32,8 +33,8 @@ from harpoon_cli.domain import (
     Requirements,
     Step,
 )
-from harpoon_cli.errors import BreakerOpen, NotSent, PlatformError, Refused, TimedOut
-from harpoon_cli.leases.ceiling import Ceiling
+from harpoon_cli.errors import BreakerOpen, CostCeilingReached, NotSent, PlatformError, Refused, TimedOut
+from harpoon_cli.leases.ceiling import Budget
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
 from harpoon_cli.leases.tenancy import Tenancy
 from harpoon_cli.pricing import cost_of_lease
@@ -43,6 +44,9 @@ from harpoon_cli.settings.paths import cache_dir
 
 AFTER_THE_LOAD_S = 120
 """What a lease is longer than its load: for the model to start, and for the last answers."""
+
+BY_CEILING, BY_LEASE = "--max-cost", "the end of its lease (see --ttl)"
+"""What may end a load before its plan does, as it is told."""
 
 NOT_YET = (404, 409, 425, 429)
 """What a slice may refuse with while its model starts."""
@@ -112,29 +116,61 @@ async def _on_held(session: Session, course: Course, platform: Platform, where: 
 
 async def _on_new(session: Session, course: Course, platform: Platform, where: LiveEndpoint) -> None:
     """On a lease of its own, or on so many, one after another, without load."""
-    lifecycle, order, ceiling = await _terms(session, course)
+    lifecycle, order, settled = await _terms(session, course)
     cycles = course.wishes.lease.cycles
+    ends_by = BY_CEILING if settled.shortened else BY_LEASE
     began = len(session.steps)
     try:
         for _ in range(cycles or 1):
-            async with leased(session, lifecycle, order, ceiling=ceiling) as tenancy:
-                await _use(session, course, platform, where, tenancy, loads=cycles is None)
+            first_step = len(session.steps)
+            try:
+                async with leased(session, lifecycle, order, ceiling=settled.ceiling) as tenancy:
+                    await _use(session, course, platform, where, tenancy, ends_by=None if cycles else ends_by)
+            finally:
+                _count(session, course, first_step)
     finally:
         course.lease = lease_times(session.steps[began:])
-        receipt = session.receipt
-        if receipt is not None and receipt.price is not None and receipt.seconds_held is not None:
-            course.paid = Paid(receipt.price, receipt.seconds_held)
+    if course.run is not None and course.run.ended_by == BY_CEILING:
+        raise CostCeilingReached(
+            f"the load was ended early: what --max-cost allows pays for {order.ttl_s} s of the lease",
+            hint="raise --max-cost, or ask for less",
+        )
 
 
-async def _terms(session: Session, course: Course) -> tuple[Lifecycle, Order, Ceiling | None]:
+def _count(session: Session, course: Course, first_step: int) -> None:
+    """Add what a lease cost to the course's, and leave only its own steps on its receipt."""
+    receipt = session.receipt
+    if receipt is None:
+        return
+    session.receipt = replace(receipt, steps=tuple(session.steps[first_step:]))
+    if receipt.price is not None and receipt.seconds_held is not None:
+        before_s = (course.paid.held_s if course.paid else None) or 0.0
+        course.paid = Paid(receipt.price, before_s + receipt.seconds_held)
+
+
+async def _terms(session: Session, course: Course) -> tuple[Lifecycle, Order, Budget]:
     """What is leased, settled before anything is."""
     lease = course.wishes.lease
     pools = only_pool(session, await known_pools(session), lease.pool)
     requirements, allowed = _requirements(course)
     chosen = place(session, requirements, pools, lease.pool, allowed)
     settled = budget_of(session, chosen, lease.ttl or _long_enough_s(session, course), lease.max_cost)
+    _check_pays_for_the_load(course, settled)
     order = Order(chosen.id, requirements, settled.ttl_s, price=chosen.price)
-    return session.lifecycle(ready_s=lease.timeout), order, settled.ceiling
+    return session.lifecycle(ready_s=lease.timeout), order, settled
+
+
+def _check_pays_for_the_load(course: Course, settled: Budget) -> None:
+    """`CostCeilingReached` where the ceiling pays for less time than the load takes at the least."""
+    load_s, allowed = _least_s(course), settled.ceiling
+    if allowed is None or not settled.shortened or load_s is None or load_s + RESERVE_S <= settled.ttl_s:
+        return
+    price = allowed.quoted
+    raise CostCeilingReached(
+        f"{allowed.max_cost:f} {price.currency} at {price.per_hour:f} an hour pays for {settled.ttl_s} s; "
+        f"the load takes {load_s:.0f} s, and {RESERVE_S:g} s are set aside to end it",
+        hint="raise --max-cost, or shorten the load: --duration",
+    )
 
 
 def _requirements(course: Course) -> tuple[Requirements, Sequence[PoolId]]:
@@ -149,13 +185,18 @@ def _requirements(course: Course) -> tuple[Requirements, Sequence[PoolId]]:
 
 def _long_enough_s(session: Session, course: Course) -> int | None:
     """The time to ask for where the configured one is shorter than the load; None: the configured one."""
-    load_s = longest_s(course.plan.load)
-    most_s = course.wishes.load.max_duration
-    limits = [one for one in (load_s, most_s) if one is not None]
-    if not limits or course.wishes.lease.cycles is not None:
+    load_s = _least_s(course)
+    if load_s is None:
         return None
-    wanted_s = ceil(min(limits)) + AFTER_THE_LOAD_S
+    wanted_s = ceil(load_s) + AFTER_THE_LOAD_S
     return wanted_s if wanted_s > session.settings.lease.ttl_s else None
+
+
+def _least_s(course: Course) -> float | None:
+    """How long the load takes at the least; None where time does not end it, or there is none."""
+    limits = (longest_s(course.plan.load), course.wishes.load.max_duration)
+    known = [one for one in limits if one is not None]
+    return None if course.wishes.lease.cycles is not None else min(known, default=None)
 
 
 async def _use(
@@ -165,13 +206,14 @@ async def _use(
     where: LiveEndpoint,
     tenancy: Tenancy,
     *,
-    loads: bool,
+    ends_by: str | None,
 ) -> None:
+    """Wait for the model, and load it; ends_by: what ends the lease, in words, None for no load."""
     record = tenancy.record
     with tenancy.working():
         with session.step("model"):
             await _model_ready(session, course, platform, record)
-        if not loads:
+        if ends_by is None:
             return
         _note_slice(course, record)
         await fire(
@@ -180,6 +222,7 @@ async def _use(
             leased_target(course.wishes.target, session, where, record.lease_id),
             where.inference_url,
             ends_at=record.expires_at,
+            ends_by=ends_by,
             spent=_spent_on(record.price, record.intended_at),
         )
 

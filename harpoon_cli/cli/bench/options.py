@@ -124,7 +124,8 @@ class LoadOptions:
             "--concurrency",
             min=1,
             metavar="NUMBER",
-            help="So many requests at once; 8 if nothing is given.",
+            help="So many requests at once; 8 if nothing is given. With --rate so many at most, and what is "
+            "due then waits.",
         ),
     ] = None
     rate: Annotated[

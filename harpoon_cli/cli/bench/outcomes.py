@@ -18,12 +18,21 @@ from harpoon_cli.bench.work import write as work_text
 from harpoon_cli.cli.bench.data import BenchData
 from harpoon_cli.cli.bench.drive import Course
 from harpoon_cli.cli.bench.files import Wanted, read_report
-from harpoon_cli.cli.bench.outputs import compared, finished, regressions, tell_comparison
+from harpoon_cli.cli.bench.outputs import (
+    annotate_comparison,
+    compared,
+    finished,
+    refuse_unknown,
+    regressions,
+    tell_comparison,
+)
 from harpoon_cli.cli.bench.parts import save_part
 from harpoon_cli.cli.bench.views import allocation_view, comparison_views, report_views
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import RunIncomplete
-from harpoon_cli.render.outcome import Outcome
+from harpoon_cli.pricing import cost_of_lease
+from harpoon_cli.render import words
+from harpoon_cli.render.outcome import Facts, Outcome
 
 
 def outcome_of(session: Session, course: Course, files: Sequence[Wanted], baseline: Report | None) -> Outcome:
@@ -63,7 +72,7 @@ def facts_of(course: Course) -> RunFacts:
     """What is run, for its report."""
     began, plan, load = course.began, course.plan, course.plan.load
     assert began is not None, "asked for once a run has begun"
-    at_once = load.at_once if isinstance(load, Shape) else None
+    shape = load if isinstance(load, Shape) else None
     return RunFacts(
         tool_version=__version__,
         started_at=began.at,
@@ -73,11 +82,11 @@ def facts_of(course: Course) -> RunFacts:
         load=load_text(load),
         work=work_text(plan.work),
         seed=plan.seed,
-        open_loop=isinstance(load, Shape) and at_once is None,
-        requests=load.requests if isinstance(load, Shape) else None,
+        open_loop=shape is not None and shape.at_once is None,
+        requests=shape.requests if shape else None,
         request_rate=_number(load, "rate"),
         burstiness=_number(load, "burstiness"),
-        max_concurrency=at_once,
+        max_concurrency=shape.most_at_once if shape else None,
         tokenizer=str(course.wishes.work.tokenizer) if course.wishes.work.tokenizer else None,
         gpu=course.gpu,
         label=course.wishes.report.label,
@@ -96,9 +105,13 @@ def _number(load: object, name: str) -> float | None:
 
 
 def _allocation(session: Session, course: Course, took: LeaseTimes) -> Outcome:
+    paid = course.paid
+    held_s = (paid.held_s or 0.0) if paid else 0.0
+    cost = cost_of_lease(paid.price, held_s, measured=False) if paid else None
+    told = f"{words.money(cost)} for {words.duration(held_s)} in {len(took.released_s)} leases"
     return Outcome(
-        data=BenchData(allocation=took),
-        views=[allocation_view(took)],
+        data=BenchData(allocation=took, allocation_cost=cost),
+        views=[allocation_view(took), *([Facts([("cost of all", told)])] if cost else [])],
         receipt=session.receipt,
         errors=course.troubles,
     )
@@ -147,10 +160,12 @@ def comparison_outcome(
     session: Session, old: Path, new: Path, max_regression: float, reports: Sequence[Path]
 ) -> Outcome:
     """The outcome of a comparison of two result files."""
+    refuse_unknown(reports)
     found = compare(
         read_report(old), read_report(new), max_regression=max_regression, names=(str(old), str(new))
     )
     written = tell_comparison(found, reports)
+    annotate_comparison(session, found)
     return Outcome(
         data=found,
         views=[*comparison_views(found)],

@@ -47,8 +47,6 @@ def tell_comparison(
 
     markdown = "".join(comparison(found))
     for path in reports:
-        if path.suffix.lower() not in (".md", ".json"):
-            raise UsageFault(f"--report {path}: no comparison has that suffix", hint="one of: .md, .json")
         text = markdown if path.suffix.lower() == ".md" else json.dumps(plain(found), indent=2) + "\n"
         try:
             path.write_text(text, "utf-8")
@@ -56,6 +54,22 @@ def tell_comparison(
             raise StorageFault(f"{path} cannot be written: {cause.strerror}", hint="name another") from cause
     _summarise(markdown, environ)
     return [str(path) for path in reports]
+
+
+def annotate_comparison(session: Session, found: Comparison, environ: Mapping[str, str] = os.environ) -> None:
+    """The annotations of a GitHub workflow for what a comparison found."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        from harpoon_cli.bench.reports.github import regressions as annotations
+
+        for line in annotations(found):
+            session.screen.line(line.rstrip("\n"))
+
+
+def refuse_unknown(reports: Sequence[Path]) -> None:
+    """`UsageFault` for the name of a file that says no format a comparison has."""
+    for path in reports:
+        if path.suffix.lower() not in (".md", ".json"):
+            raise UsageFault(f"--report {path}: no comparison has that suffix", hint="one of: .md, .json")
 
 
 def finished(
@@ -70,7 +84,7 @@ def finished(
     environ: Mapping[str, str] = os.environ,
 ) -> Outcome:
     """Write the files, tell the CI service, and give the outcome with its status."""
-    source = Source(report, tuple(rows), detailed)
+    source = Source(report, tuple(rows), detailed, comparison)
     written, faults = _written(files, source)
     _tell_github(session, source, environ)
     views = [*report_views(report)]

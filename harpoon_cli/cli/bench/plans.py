@@ -49,16 +49,13 @@ def load_of(options: LoadOptions) -> Load:
     if options.load is not None:
         _refuse(given, "--load", {"for": "--duration"})
         return shapes.parse(options.load)
-    if options.rate is not None and options.concurrency is not None:
-        raise UsageFault(
-            "--rate and --concurrency exclude each other: a rate waits for no answer",
-            hint="leave one out; harpoon bench --load sweep:… looks for the load that a server can take",
-        )
     if options.rate is None and options.burstiness is not None:
         raise UsageFault("--burstiness needs --rate", hint="--rate 40 --burstiness 0.5")
     name = "closed" if options.rate is None else "poisson" if options.burstiness is None else "gamma"
     if options.rate is None:
         given = {"concurrency": DEFAULT_CONCURRENCY, **given}
+    elif "concurrency" in given:
+        given["at_most"] = given.pop("concurrency")
     if options.requests is None and options.duration is None:
         given["for"] = DEFAULT_S
     return shapes.parse(f"{name}:{','.join(_written(given))}")

@@ -7,8 +7,16 @@ from statistics import median
 
 from harpoon_cli.bench.compare import Change, Comparison
 from harpoon_cli.bench.definitions import DEFINITIONS, GENERAL
-from harpoon_cli.bench.figures import Figures
 from harpoon_cli.bench.report import LeaseTimes, Report, SweepFigures
+from harpoon_cli.bench.reports._parts import (
+    LOAD_HEAD,
+    MODEL_HEAD,
+    PHASE_HEAD,
+    model_rows,
+    phase_row,
+    sweep_findings,
+    sweep_row,
+)
 from harpoon_cli.bench.reports._words import (
     LATENCY_HEAD,
     LATENCY_NOTE,
@@ -16,6 +24,7 @@ from harpoon_cli.bench.reports._words import (
     milliseconds,
     number,
     title,
+    told_latencies,
 )
 from harpoon_cli.bench.slo import Standing
 from harpoon_cli.bench.verdict import Validity
@@ -26,16 +35,27 @@ LATENCIES = ("ttft", "itl", "request_mean_gap", "tpot", "e2e", "ttft_from_intend
 
 View = Table | Facts | Text
 
+_LOAD_COLUMNS = (
+    *("requests_per_s", "output_tokens_per_s"),
+    *("ttft_p99_ms", "itl_p99_ms", "e2e_p99_ms", "error_rate"),
+)
+
 _COLUMNS = ("latency_ms", "p50", "p90", "p99", "p99.9", "p99_with_failures", "p99_confidence", "p99_reading")
 
 
 def report_views(report: Report) -> Iterator[View]:
     """The whole result: what was run, figures, thresholds, and last the verdict."""
-    judged = report.judged
     if report.sweep is not None:
         yield _sweep(report.sweep)
-    yield _latencies(judged)
+        yield Facts(list(sweep_findings(report)))
+    yield _latencies(report)
     yield Facts(list(_rates(report)))
+    if report.phases:
+        rows = [phase_row(phase) for phase in report.phases]
+        yield Table([Column("phase", "phase"), Column("window_s", PHASE_HEAD[1]), *_load_columns()], rows)
+    if len(report.models) > 1:
+        names = ("model", "answered", "failed", "output_tokens")
+        yield Table(_columns(names, MODEL_HEAD), model_rows(report))
     if report.lease is not None:
         yield allocation_view(report.lease)
     if report.errors:
@@ -46,8 +66,21 @@ def report_views(report: Report) -> Iterator[View]:
     yield Facts(list(_verdict(report)))
 
 
-def _latencies(figures: Figures) -> Table:
-    rows = [latency_row(name, figures.latencies[name]) for name in LATENCIES if name in figures.latencies]
+def _columns(names: Sequence[str], headings: Sequence[str]) -> list[Column]:
+    """Columns of numbers after the one that names the rows."""
+    told = zip(names, headings, strict=True)
+    return [Column(name, heading, right=place > 0) for place, (name, heading) in enumerate(told)]
+
+
+def _load_columns() -> list[Column]:
+    """What a stage and a phase have in common: rates, tails, failures."""
+    minor = ("output_tokens_per_s", "itl_p99_ms", "error_rate")
+    told = zip(_LOAD_COLUMNS, LOAD_HEAD, strict=True)
+    return [Column(name, heading, right=True, minor=name in minor) for name, heading in told]
+
+
+def _latencies(report: Report) -> Table:
+    rows = [latency_row(name, found) for name, found in told_latencies(report, LATENCIES)]
     told = zip(_COLUMNS, LATENCY_HEAD, strict=True)
     columns = [
         Column(name, heading, right=place > 0, minor=place > 4) for place, (name, heading) in enumerate(told)
@@ -113,45 +146,12 @@ def _window(report: Report) -> str:
 def _sweep(sweep: SweepFigures) -> Table:
     columns = [
         Column("level", sweep.over, right=True),
-        Column("requests_per_s", "requests/s", right=True),
-        Column("output_tokens_per_s", "tokens/s", right=True),
-        Column("ttft_p99_ms", "TTFT p99 ms", right=True),
-        Column("itl_p99_ms", "ITL p99 ms", right=True),
-        Column("e2e_p99_ms", "E2E p99 ms", right=True),
+        *_load_columns(),
         Column("meets_slo", "meets the SLO"),
         Column("mark", ""),
     ]
     stages = sorted(sweep.stages, key=lambda stage: stage.level)
-    rows = []
-    for stage in stages:
-        rates = stage.figures.rates
-        tails = [_p99(stage.figures, name) for name in ("ttft", "itl", "e2e")]
-        rows.append(
-            (
-                f"{stage.level:g}",
-                number(rates.requests_per_s),
-                number(rates.output_tokens_per_s),
-                *tails,
-                {True: "yes", False: "no", None: "-"}[stage.meets_slo],
-                _marks(sweep, stage.level),
-            )
-        )
-    return Table(columns, rows, title="stages")
-
-
-def _p99(figures: Figures, name: str) -> str:
-    distribution = figures.latencies.get(name)
-    found = distribution.percentile(99.0) if distribution else None
-    return milliseconds(found.ms if found else None)
-
-
-def _marks(sweep: SweepFigures, level: float) -> str:
-    marks = {
-        "knee": sweep.knee,
-        "largest within the SLO": sweep.largest_within_slo,
-        "told below": sweep.shown,
-    }
-    return ", ".join(name for name, at in marks.items() if at == level)
+    return Table(columns, [sweep_row(sweep, stage) for stage in stages], title="stages")
 
 
 def allocation_view(lease: LeaseTimes) -> Table:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from harpoon_cli.cli.bench.drive import Course, Wishes, on_named_server, refuse_terms, settle_models
+from harpoon_cli.cli.bench.drive import (
+    Course,
+    Wishes,
+    on_named_server,
+    refuse_load,
+    refuse_terms,
+    settle_models,
+)
 from harpoon_cli.cli.bench.options import (
     JudgeOptions,
     LeaseOptions,
@@ -89,6 +96,8 @@ async def _run(session: Session, wishes: Wishes) -> Outcome:
     from harpoon_cli.cli.bench.files import need_rows, wanted_files
     from harpoon_cli.cli.bench.parts import shard_of
 
+    if wishes.lease.cycles is not None:
+        refuse_load(wishes)
     files = wanted_files(wishes.report)
     baseline, thresholds = _held_against(wishes.judge)
     plan = plan_of(wishes.load, wishes.work, wishes.target.model or "")

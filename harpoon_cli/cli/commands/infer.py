@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated
 
@@ -42,7 +43,9 @@ from harpoon_cli.domain import (
     Receipt,
     Usage,
 )
-from harpoon_cli.errors import UsageFault
+from harpoon_cli.errors import StorageFault, UsageFault
+from harpoon_cli.leases.lifecycle import utc_now
+from harpoon_cli.leases.receipts import receipt_of, receipt_of_shown
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Outcome, Text, Tone
 from harpoon_cli.routing.checks import Check
@@ -156,10 +159,12 @@ async def infer(
         return _outcome(answered, explain=explain, cascade=told)
     if leases_anew:
         return _outcome(await on_new_lease(session, platform, question, terms), explain=explain)
-    with using(session, record):
-        answer = await ask(session, platform, question, held.id if held else None)
-    session.receipt = _receipt_without_lease(session, held)
-    return _outcome(Answered(question, answer, receipt=session.receipt), explain=explain)
+    try:
+        with using(session, record):
+            answer = await ask(session, platform, question, held.id if held else None)
+    finally:
+        session.receipt = _receipt_so_far(session, platform, held, record)
+    return _outcome(Answered(question, answer, receipt=session.receipt, own=False), explain=explain)
 
 
 def _check_of(
@@ -235,16 +240,20 @@ def _as_pool(held: Lease) -> Pool:
     )
 
 
-def _receipt_without_lease(session: Session, held: Lease | None) -> Receipt:
-    """Nothing was leased for this: only the times are this command's own."""
-    return Receipt(
-        steps=tuple(session.steps),
-        lease_id=held.id if held else None,
-        pool_id=held.pool_id if held else None,
-        gpu=held.gpu if held else None,
-        price=held.price if held else None,
-        kept=held is not None,
-    )
+def _receipt_so_far(
+    session: Session, platform: Platform, held: Lease | None, record: LeaseRecord | None
+) -> Receipt | None:
+    """Of a lease that goes on: what it came to by now, by our ledger, or by what the platform shows."""
+    now = utc_now()
+    if held is None:
+        return Receipt(steps=tuple(session.steps))
+    if record is None:
+        return receipt_of_shown(held, session.steps, now)
+    with suppress(StorageFault):  # what was read before is told then
+        record = session.ledger.record(record.reference) or record
+    known = replace(record, price=record.price or held.price, gpu=record.gpu or held.gpu)
+    ends_by_itself = platform.control.features.ttl
+    return receipt_of(known, session.steps, now, kept=True, ends_by_itself=ends_by_itself)
 
 
 def _outcome(found: Answered, *, explain: bool, cascade: CascadeData | None = None) -> Outcome:

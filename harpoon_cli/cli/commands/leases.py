@@ -16,9 +16,10 @@ from harpoon_cli.cli.lease_rows import LeaseRow, row_of_lease, row_of_record
 from harpoon_cli.cli.leasing import elsewhere
 from harpoon_cli.cli.session import Session
 from harpoon_cli.cli.watching import watch as watch_it
-from harpoon_cli.client.service import Platform
+from harpoon_cli.client.guard import patient
+from harpoon_cli.client.service import IncompleteList, Platform
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, Money
-from harpoon_cli.errors import HarpoonError, NotOffered, PlatformError, UsageFault
+from harpoon_cli.errors import HarpoonError, NotOffered, PlatformError, StorageFault, UsageFault
 from harpoon_cli.leases.abandoned import unreadable
 from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.pricing import totals
@@ -47,26 +48,20 @@ COST_COLUMNS = (
     Column("price", "price quoted", right=True),
     Column("cost", "cost estimated", right=True),
     Column("idle", "idle", right=True),
-)
-
-UNKNOWN_COLUMNS = (
-    Column("lease", "lease"),
-    Column("pool", "pool"),
-    Column("asked_at", "asked for at"),
-    Column("state", "state"),
-    Column("trouble", "what happened"),
+    Column("trouble", "why unknown", minor=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LeasesData:
-    """platform_lists is false where the platform cannot list leases, or is not asked: only our ledger speaks.
+    """platform_lists is false where the platform cannot list leases: only our ledger speaks; null where it is
+    not asked.
 
     With --cost there are also leases that are over; `leases` are those whose cost is known, cost_unknown the
     others, and total is the exact sum of the former, for each currency. since is None for all there are.
     """
 
-    platform_lists: bool
+    platform_lists: bool | None
     leases: tuple[LeaseRow, ...]
     since: datetime | None = None
     total: tuple[Money, ...] = ()
@@ -127,14 +122,16 @@ def _costs(session: Session, since: datetime | None) -> Outcome:
     rows, unknown = priced_apart(records_since(session, began), now)
     total = totals(row.cost for row in rows if row.cost)
     views: list[Table | Facts] = [
-        Table(COST_COLUMNS, [_cost_cells(row, now) for row in rows], empty="no lease has cost anything"),
+        Table(
+            COST_COLUMNS,
+            [_cost_cells(row, now) for row in sorted((*rows, *unknown), key=_asked_at)],
+            empty="no lease has cost anything",
+        ),
     ]
     if total:
-        views.append(Facts([("total", words.money(amount)) for amount in total]))
-    if unknown:
-        views.append(Table(UNKNOWN_COLUMNS, [_unknown_cells(row) for row in unknown], title="cost unknown"))
+        views.append(Facts([("total", words.money(amount)) for amount in total], aside=True))
     return Outcome(
-        data=LeasesData(False, tuple(rows), since, total, tuple(unknown)),
+        data=LeasesData(None, tuple(rows), since, total, tuple(unknown)),
         views=views,
         ids=[row.lease_id or row.reference or "" for row in (*rows, *unknown)],
         notes=[
@@ -146,8 +143,7 @@ def _costs(session: Session, since: datetime | None) -> Outcome:
 
 async def _snapshot(session: Session, *, ours: bool) -> Outcome:
     platform = session.platform()
-    records = session.ledger.open_records()
-    here = [one for one in records if one.endpoint == session.account]
+    here, told, faults = _written_down(session)
     listed, trouble = await _listed(platform)
     now = utc_now()
     known = listed or {}
@@ -158,9 +154,19 @@ async def _snapshot(session: Session, *, ours: bool) -> Outcome:
         data=LeasesData(listed is not None, tuple(rows)),
         views=[Table(COLUMNS, [_cells(row, now) for row in rows], empty="no leases are held")],
         ids=[row.lease_id or row.reference or "" for row in rows],
-        notes=[*_notes(listed, trouble), *elsewhere(session), *unreadable(session.ledger.broken_rows())],
-        errors=trouble,
+        notes=[*_notes(listed, trouble), *told],
+        errors=[*faults, *trouble],
     )
+
+
+def _written_down(session: Session) -> tuple[list[LeaseRecord], list[str], list[HarpoonError]]:
+    """The ledger's open records here, what else it tells, and why it tells nothing where that is so."""
+    try:
+        ledger = session.ledger
+        here = [one for one in ledger.open_records() if one.endpoint == session.account]
+        return here, [*elsewhere(session), *unreadable(ledger.broken_rows())], []
+    except StorageFault as fault:  # what the platform lists costs money all the same
+        return [], [], [fault]
 
 
 async def _listed(platform: Platform) -> tuple[dict[str, Lease] | None, list[HarpoonError]]:
@@ -168,11 +174,18 @@ async def _listed(platform: Platform) -> tuple[dict[str, Lease] | None, list[Har
     if not platform.control.features.lists:
         return None, []
     try:
-        return {lease.id: lease for lease in await platform.control.leases()}, []
+        with patient():
+            return _by_id(await platform.control.leases()), []
+    except IncompleteList as partly:
+        return _by_id(partly.leases), [partly]
     except NotOffered:
         return None, []
     except PlatformError as error:
         return None, [error]
+
+
+def _by_id(leases: Sequence[Lease]) -> dict[str, Lease]:
+    return {lease.id: lease for lease in leases}
 
 
 def _notes(listed: dict[str, Lease] | None, trouble: Sequence[HarpoonError]) -> list[str]:
@@ -202,25 +215,24 @@ def _cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
 
 def _cost_cells(row: LeaseRow, now: datetime) -> list[Cell | str]:
     return [
-        Cell(row.lease_id or words.UNKNOWN, Tone.STRONG),
+        Cell(row.lease_id or row.reference or words.UNKNOWN, Tone.STRONG),
         row.pool_id or words.UNKNOWN,
         words.instant(row.asked_at),
-        Cell("ended") if row.state is LeaseState.RELEASED else _state(row, now),
+        _ended(row) if row.state is LeaseState.RELEASED else _state(row, now),
         words.duration(row.seconds_held),
         words.hourly(row.price),
         words.amount(row.cost.amount, row.cost.currency) if row.cost else words.UNKNOWN,
         words.share(row.idle_share),
+        words.UNKNOWN if row.cost else row.trouble or "its price is not known",
     ]
 
 
-def _unknown_cells(row: LeaseRow) -> list[Cell | str]:
-    return [
-        Cell(row.lease_id or row.reference or words.UNKNOWN, Tone.STRONG),
-        row.pool_id or words.UNKNOWN,
-        words.instant(row.asked_at),
-        Cell(row.state or words.UNKNOWN, Tone.WARN),
-        row.trouble or ("its price is not known" if row.lease_id else words.UNKNOWN),
-    ]
+def _asked_at(row: LeaseRow) -> datetime:
+    return row.asked_at or ALWAYS
+
+
+def _ended(row: LeaseRow) -> Cell:
+    return Cell("believed gone", Tone.WARN) if row.believed_gone else Cell("ended")
 
 
 def _state(row: LeaseRow, now: datetime) -> Cell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,12 +13,21 @@ from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.leasing import elsewhere, overdue_here
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseStatus, Owner, Tenure
-from harpoon_cli.errors import Exit, HarpoonError, NoSuchLease, NotOffered, PlatformError, UsageFault
+from harpoon_cli.errors import (
+    Exit,
+    HarpoonError,
+    NoSuchLease,
+    NotOffered,
+    PlatformError,
+    StorageFault,
+    UsageFault,
+)
 from harpoon_cli.leases.abandoned import each_once, found_again
 from harpoon_cli.leases.lifecycle import Lifecycle
 from harpoon_cli.leases.receipts import ended_besides, tenure_of
 from harpoon_cli.leases.settling import OVER
 from harpoon_cli.leases.sweep import sweep
+from harpoon_cli.leases.unrecorded import UnusableLedger, ours, shown
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
 
@@ -81,7 +91,9 @@ async def release(
     """Give leases back, and read them back as gone.
 
     Prints for each how long it was held, its price, its cost, and the share of the time in which it was idle.
-    Ends with status 9, and the command that settles it, where a lease cannot be confirmed as gone.
+    Ends with status 9, and the command that settles it, where a lease cannot be confirmed as gone. A ledger
+    that cannot be used keeps no lease from being released, but for --overdue: what is not written down then
+    is said, with status 11.
     """
     ways = sum([bool(ids), everything, run is not None, overdue])
     if ways != 1:
@@ -91,16 +103,20 @@ async def release(
         raise UsageFault("--run was given no run id", hint="is the variable that holds it set?")
     if looked and not ids:
         raise UsageFault("--confirmed-gone needs the leases that are gone", hint="harpoon leases")
-    lifecycle = session.lifecycle()
-    began = lifecycle.now()
     if looked:
+        lifecycle = session.lifecycle()
         return _outcome(_closed_by_hand(lifecycle, ids or []), [], [])
+    lifecycle = session.lifecycle(ledger=session.ledger_at_best())
+    began = lifecycle.now()
     with session.step("release"):
         records, missing = await _chosen(session, lifecycle, ids or [], run, overdue=overdue, theirs=theirs)
         swept = await sweep(lifecycle, records)
-    ended = {one.reference: one for one in (*swept.ended, *ended_besides(lifecycle, began))}
+    ended = {one.reference: one for one in swept.ended}
+    with suppress(StorageFault):  # what could not be written down is among the troubles
+        ended |= {one.reference: one for one in ended_besides(lifecycle, began)}
     released = tuple(tenure_of(one, lifecycle.now()) for one in ended.values())
-    return _outcome(released, [*swept.troubles, *missing], [] if ids else elsewhere(session))
+    notes = [] if ids or isinstance(lifecycle.ledger, UnusableLedger) else elsewhere(session)
+    return _outcome(released, [*swept.troubles, *missing], notes)
 
 
 def _closed_by_hand(lifecycle: Lifecycle, names: Sequence[str]) -> tuple[Tenure, ...]:
@@ -123,18 +139,20 @@ async def _chosen(
     theirs: bool,
 ) -> tuple[list[LeaseRecord], list[HarpoonError]]:
     """The records to end, and an error for every id that stands for nothing, or row that cannot be read."""
+    if not ids and isinstance(lifecycle.ledger, UnusableLedger) and not overdue:
+        return list(await ours(lifecycle, run)), [lifecycle.ledger.fault]
     if not ids:
         stray, troubles = await _found_again(session, lifecycle)
         if overdue:
             return list(each_once(*overdue_here(session, lifecycle), *stray)), troubles
-        here = (one for one in session.ledger.open_records() if one.endpoint == lifecycle.endpoint)
+        here = (one for one in lifecycle.ledger.open_records() if one.endpoint == lifecycle.endpoint)
         chosen = [one for one in here if run is None or one.owner.run_id == run]
         return chosen, troubles
     found: list[LeaseRecord] = []
     missing: list[HarpoonError] = []
     for name in dict.fromkeys(ids):
         try:
-            found.append(await _named(session, lifecycle, name, theirs=theirs))
+            found.append(await _named(lifecycle, name, theirs=theirs))
         except HarpoonError as error:  # it must not keep the others from being given back
             missing.append(error)
     return found, missing
@@ -144,23 +162,37 @@ async def _found_again(
     session: Session, lifecycle: Lifecycle
 ) -> tuple[Sequence[LeaseRecord], list[HarpoonError]]:
     """What the ledger lacked and is to end, and an error for what could not be read, here or there."""
-    troubles: list[HarpoonError] = []
+    troubles: list[HarpoonError] = list(lifecycle.ledger.broken_rows())
     stray: Sequence[LeaseRecord] = ()
     try:
-        stray = await found_again(lifecycle, session.screen.note)
+        found = await found_again(lifecycle, session.screen.note, lost=lifecycle.ledger.is_blank())
+        stray = found.stray
+        troubles += [found.left_out] if found.left_out is not None else []
     except PlatformError as error:
         troubles.append(error)
-    return stray, troubles + list(session.ledger.broken_rows())
+    return stray, troubles
 
 
-async def _named(session: Session, lifecycle: Lifecycle, name: str, *, theirs: bool) -> LeaseRecord:
-    """Our record of that name; for a lease that only the platform knows, one made now."""
-    record = session.ledger.named(lifecycle.endpoint, name)
+async def _named(lifecycle: Lifecycle, name: str, *, theirs: bool) -> LeaseRecord:
+    """Our record of that name; for a lease that only the platform knows, one made now.
+
+    What the ledger cannot tell, or take down, does not keep a lease from being released.
+    """
+    try:
+        record = lifecycle.ledger.named(lifecycle.endpoint, name)
+    except StorageFault:
+        lease = await shown(lifecycle, name)
+        if not theirs:
+            _must_be_ours(lease, lifecycle.owner)
+        return lifecycle.unrecorded(lease)
     if record is None:
         lease = await lifecycle.control.lease(LeaseId(name))
         if not theirs:
             _must_be_ours(lease, lifecycle.owner)
-        return lifecycle.adopt(lease)
+        try:
+            return lifecycle.adopt(lease)
+        except StorageFault:
+            return lifecycle.unrecorded(lease)
     if record.state not in OVER:
         return record
     still_there = await _still_there(lifecycle, record)
@@ -169,7 +201,10 @@ async def _named(session: Session, lifecycle: Lifecycle, name: str, *, theirs: b
             f"lease {name} is over already: {record.state} at {words.instant(record.released_at)}",
             hint="harpoon leases",
         )
-    return lifecycle.reopen(record, still_there)
+    try:
+        return lifecycle.reopen(record, still_there)
+    except StorageFault:
+        return lifecycle.unrecorded(still_there)
 
 
 def _must_be_ours(lease: Lease, us: Owner) -> None:
@@ -189,15 +224,15 @@ async def _still_there(lifecycle: Lifecycle, record: LeaseRecord) -> Lease | Non
     control = lifecycle.control
     try:
         if record.lease_id is not None:
-            shown = [await control.lease(record.lease_id)]
+            found = [await control.lease(record.lease_id)]
         elif control.features.lists:
             listed = await control.leases()
-            shown = [one for one in listed if one.metadata.get("reference") == record.reference]
+            found = [one for one in listed if one.metadata.get("reference") == record.reference]
         else:
-            shown = []
+            found = []
     except (NoSuchLease, NotOffered):
         return None
-    return next((one for one in shown if one.status is not LeaseStatus.GONE), None)
+    return next((one for one in found if one.status is not LeaseStatus.GONE), None)
 
 
 def _outcome(released: tuple[Tenure, ...], errors: Sequence[HarpoonError], notes: Sequence[str]) -> Outcome:
@@ -217,7 +252,7 @@ def _cells(one: Tenure) -> list[Cell | str]:
         one.pool_id,
         words.duration(one.seconds_held),
         words.price(one.price),
-        words.money(one.cost),
+        words.money(one.cost) + (", at most" if one.cost and one.believed_gone else ""),
         words.share(one.idle_share),
     ]
 

@@ -7,7 +7,7 @@ request: whether it may be repeated is for `leases.lifecycle` to decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TypeVar
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from harpoon_cli.client.control import ControlOptions
 from harpoon_cli.client.refusals import CAPACITY_CODES
 from harpoon_cli.client.retry import repeat
-from harpoon_cli.client.service import Features
+from harpoon_cli.client.service import Features, IncompleteList
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import Fields
 from harpoon_cli.domain import Gpu, Lease, LeaseId, LeaseRequest, LeaseStatus, Pool, PoolId, Price
@@ -114,14 +114,17 @@ class SeedControl:
     async def leases(self) -> tuple[Lease, ...]:
         ends_at = monotonic() + self._options.deadline_s
         found: list[Lease] = []
+        left_out: list[str] = []
         seen: set[str] = set()
         cursor: str | None = None
         while True:
             page = self._fields(await self._page(cursor, ends_at - monotonic()), "the list of leases")
-            found += (self._lease(row) for row in page.children("allocations"))
+            # One row that is spoilt must not hide the others: they cost money too.
+            rows, faults = page.readable(("allocations",), self._lease)
+            found, left_out = found + rows, left_out + faults
             cursor = page.optional_identifier("next_cursor")
             if cursor is None:
-                return tuple(found)
+                return _whole(found, left_out)
             if cursor in seen:
                 raise GarbledAnswer("the list of leases does not end: its cursors repeat")
             seen.add(cursor)
@@ -197,7 +200,7 @@ class SeedControl:
 
     def _lease(self, row: Fields) -> Lease:
         """Only id and status must be right: a lease with a garbled price or time can still be released."""
-        pool_id = row.optional_identifier("pool_id")
+        pool_id = _or_none(lambda: row.optional_identifier("pool_id"))
         return Lease(
             id=LeaseId(row.identifier("allocation_id", "id")),
             status=_status(row.text("status")),
@@ -234,6 +237,12 @@ class SeedControl:
             allocated_percent=row.number("allocated_percent"),
             actual_percent=row.number("actual_percent"),
         )
+
+
+def _whole(leases: Sequence[Lease], left_out: Sequence[str]) -> tuple[Lease, ...]:
+    if left_out:
+        raise IncompleteList(leases, left_out)
+    return tuple(leases)
 
 
 def _or_none(read: Callable[[], T | None]) -> T | None:

@@ -1,6 +1,7 @@
 """Tab-separated values, uncut and uncoloured, under a line of column names; what a pipe gets.
 
-A tab or newline inside a value is shown as `\\t` or `\\n`. Views are set apart by an empty line.
+A tab or newline inside a value is shown as `\\t` or `\\n`. Views are set apart by an empty line; sums of a
+table are left out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from harpoon_cli.render.terminal import Channel
 def render(printout: Printout) -> str:
     """Every view: a table with its header, facts as name and value, a text as it is."""
     channel = printout.terminal.out
-    return "\n".join(_view(view, channel) for view in printout.outcome.views)
+    views = (view for view in printout.outcome.views if not (isinstance(view, Facts) and view.aside))
+    return "\n".join(_view(view, channel) for view in views)
 
 
 def _view(view: Table | Facts | Text, channel: Channel) -> str:

@@ -19,13 +19,17 @@ _MARKS = "=≤≥≠∑∏∫√π∞∂∈∀∃^"
 _TEX = re.compile(r"\\[a-z]{2,12}")
 
 
+def _marks(text: str) -> int:
+    return text.count("=") + text.count("^") if text.isascii() else sum(map(text.count, _MARKS))
+
+
 def _measure(reading: Reading) -> float:
     tex = len(_TEX.findall(reading.text)) if "\\" in reading.text else 0
-    return math.log2(1 + reading.count(_WORDS) + sum(map(reading.text.count, _MARKS)) + tex)
+    return math.log2(1 + reading.count(_WORDS) + _marks(reading.text) + tex)
 
 
 def _sentence(value: float) -> str:
     return f"{2**value - 1:.0f} mathematical terms or operators"
 
 
-SIGNAL = Signal(name="mathematics", weight=0.0, measure=_measure, sentence=_sentence)
+SIGNAL = Signal(name="mathematics", weight=-0.3, measure=_measure, sentence=_sentence)

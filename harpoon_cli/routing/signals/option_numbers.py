@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from harpoon_cli.routing.reading import Reading
 from harpoon_cli.routing.signals import Signal
 
-_DIGIT = re.compile(r"\d")
+_DIGITS = frozenset("0123456789")
 
 
 def _measure(reading: Reading) -> float:
     options = reading.options
-    return sum(_DIGIT.search(option) is not None for option in options) / len(options) if options else 0.0
+    return sum(not _DIGITS.isdisjoint(option) for option in options) / len(options) if options else 0.0
 
 
 def _sentence(value: float) -> str:

@@ -21,4 +21,4 @@ def _sentence(value: float) -> str:
     return f"{2**value - 1:.0f} words that weigh one answer against others"
 
 
-SIGNAL = Signal(name="superlatives", weight=0.0, measure=_measure, sentence=_sentence)
+SIGNAL = Signal(name="superlatives", weight=0.2, measure=_measure, sentence=_sentence)

@@ -1,0 +1,72 @@
+"""Finds a list of options that has one a line, and writes it so that `layout` can see it; judges no words.
+
+Options without labels get bullets: of them line breaks are all that tells the list. Where a list has labels,
+or there is none, line breaks do not matter.
+"""
+
+from __future__ import annotations
+
+import re
+
+LINE = "<*>"
+"""The bullet of a list whose lines are all that tells it."""
+
+_FEWEST, _MOST = 3, 26
+_LONGEST = 400
+"""Characters in an option; longer lines are paragraphs."""
+
+_BULLETED = tuple(f"{bullet} " for bullet in "-*+\u2022\u2013\u2014\u00b7")
+_ENDS_OF_STEM = ("?", ":", "_", "\u2026", "...")
+_LABEL = re.compile(r"\W{0,4}(?:[^\W\d_]|\d\d?|[ivxIVX]{1,4})(?:[)\]>:]|\.(?!\d)|\s+[-\u2013\u2014|>])")
+_GLUED = re.compile(r"(?m)^\s*([(\[]?(?:[^\W\d_]|\d\d?)[)\]]|[^\W\d_][.:](?=[^\W\d_]{2}))(?=\S)")
+"""A label and its option in one piece: (a)red, b.blue."""
+
+_NO_OPTION = (
+    "[asy",
+    "}",
+    "\\[",
+    "\\begin",
+    "$$",
+    "#",
+    "//",
+    "`",
+    "import ",
+    "def ",
+    "return ",
+    "if ",
+    "for ",
+)
+"""What lines of code, drawings and formulas on their own start with."""
+
+
+def listed(text: str) -> str:
+    """The text with a bullet before each line of its last list without labels, and no label glued on."""
+    if text.count("\n", 0, -1) < _FEWEST:
+        return text
+    lines = [line for line in map(str.strip, text.split("\n")) if line.strip("`~")]
+    first = _first_option(lines)
+    if first is None:
+        return _GLUED.sub(r"\1 ", text) if lines and _GLUED.match(lines[-1]) else text
+    # What a line has for a bullet is no part of it.
+    options = (
+        f"{LINE} {line.removeprefix(line[0]).strip() if line[:2] in _BULLETED else line}"
+        for line in lines[first:]
+    )
+    return "\n".join([*lines[:first], *options])
+
+
+def _first_option(lines: list[str]) -> int | None:
+    """The place of the first option: after the last line that asks, else after the first line."""
+    last = len(lines) - _FEWEST
+    asking = (at + 1 for at in range(last - 1, -1, -1) if lines[at].endswith(_ENDS_OF_STEM))
+    first = next(asking, 1)
+    options = lines[first:]
+    if not _FEWEST <= len(options) <= _MOST or options[-1].endswith("?"):
+        return None
+    # The same label on all of them is no label: "(a) 3 V, (b) 2 A" as one option of several.
+    labels = {label[0] if (label := _LABEL.match(option)) else "" for option in options}
+    return first if len(labels) == 1 and all(map(_may_be_option, options)) else None
+
+
+def _may_be_option(line: str) -> bool:
+    return len(line) <= _LONGEST and not line.startswith(_NO_OPTION)

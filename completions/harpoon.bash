@@ -51,7 +51,7 @@ _harpoon() {
             ;;
         esac
         case "$word" in
-        --allocation-cycles | --assert | --baseline | --batch | --body | --burstiness | --concurrency | --config | --dialect | --duration | --endpoint | --expected | --file | --fits | --group | --host | --input-tokens | --interval | --key-env | --key-file | --label | --large | --large-answer | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --replay | --report | --request-timeout | --requests | --run | --save-result | --seed | --shard | --shell | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --to | --tokenizer | --ttl | --vram | --warmup | --what-if | --work | --workers | -f | -m | -o) option=$word ;;
+        --allocation-cycles | --assert | --baseline | --batch | --body | --burstiness | --check | --concurrency | --config | --dialect | --duration | --endpoint | --expected | --file | --fits | --group | --host | --input-tokens | --interval | --key-env | --key-file | --label | --large | --large-answer | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --replay | --report | --request-timeout | --requests | --run | --save-result | --seed | --shard | --shell | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --to | --tokenizer | --ttl | --vram | --warmup | --what-if | --work | --workers | -f | -m | -o) option=$word ;;
         -*) ;;
         *) place+=1 ;;
         esac
@@ -64,7 +64,7 @@ _harpoon() {
     fi
     if [[ -n $option ]]; then
         case "$option" in
-        --allocation-cycles | --assert | --body | --burstiness | --concurrency | --dialect | --duration | --endpoint | --expected | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --output-tokens | --port | --price-per-hour | --processes | --profile | --rate | --request-timeout | --requests | --run | --seed | --shard | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --ttl | --vram | --warmup | --what-if | --work | --workers) : ;;
+        --allocation-cycles | --assert | --body | --burstiness | --check | --concurrency | --dialect | --duration | --endpoint | --expected | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --output-tokens | --port | --price-per-hour | --processes | --profile | --rate | --request-timeout | --requests | --run | --seed | --shard | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --ttl | --vram | --warmup | --what-if | --work | --workers) : ;;
         --lease) _harpoon_live leases ;;
         --fits | --model | -m) _harpoon_live models ;;
         --pool) _harpoon_live pools ;;
@@ -92,7 +92,7 @@ _harpoon() {
         "config set") _harpoon_offer --project --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "doctor") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "help") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
-        "infer") _harpoon_offer --file -f --model -m --pool --lease --max-tokens --temperature --system --no-stream --keep --explain --ttl --timeout --max-cost --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "infer") _harpoon_offer --file -f --model -m --pool --lease --max-tokens --temperature --system --no-stream --keep --explain --cascade --check --ttl --timeout --max-cost --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "leases") _harpoon_offer --ours --cost --since --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "models") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "pools") _harpoon_offer --fits --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;

@@ -287,13 +287,17 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """One question to a data plane. `model` is the served name; None leaves a value to the server."""
+    """One question to a data plane. `model` is the served name; None leaves a value to the server.
+
+    logprobs asks for the tokens' log-probabilities with a whole answer, where the dialect has them.
+    """
 
     prompt: Prompt
     model: str
     max_tokens: int | None
     temperature: float | None
     lease_id: LeaseId | None = None
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,13 +318,17 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A whole answer. `engine` is what produced it, where the platform says ("simulated", "llama.cpp")."""
+    """A whole answer. `engine` is what produced it, where the platform says ("simulated", "llama.cpp").
+
+    mean_logprob is the mean of its tokens' natural log-probabilities, where they were asked for and given.
+    """
 
     text: str
     finish_reason: str
     model_used: str | None = None
     usage: Usage | None = None
     engine: str | None = None
+    mean_logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

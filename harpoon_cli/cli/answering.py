@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.placement import place
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
-from harpoon_cli.domain import Money, Pool, PoolId, Receipt, Tenure
+from harpoon_cli.domain import LeaseId, Money, Pool, PoolId, Receipt, Tenure
 from harpoon_cli.errors import CostCeilingReached, HarpoonError, MayStillBill, NoCapacity
 from harpoon_cli.leases.lifecycle import Order
 from harpoon_cli.routing.decision import CandidateResult, Decision, Inputs, Refusal
@@ -61,18 +61,28 @@ class Answered:
         return self.receipt.cost if self.receipt and self.own else None
 
 
-async def on_new_lease(session: Session, platform: Platform, question: Question, terms: Terms) -> Answered:
+Asks = Callable[[Question, LeaseId | None], Awaitable[Answer]]
+"""Asks a question on a lease."""
+
+
+async def on_new_lease(
+    session: Session, platform: Platform, question: Question, terms: Terms, asks: Asks | None = None
+) -> Answered:
     """The answer on a lease of its own; it is not lost where only giving the lease back went wrong.
 
     A pool that surely has no room gives way to the next candidate by the same score, unless the model was
     asked for by name. Whatever else a platform says to a request ends the command: nothing is asked for
-    while it is not certain what came of the request before.
+    while it is not certain what came of the request before. asks is `ask`, unless another is given.
     """
+
+    async def asked(question: Question, lease_id: LeaseId | None) -> Answer:
+        return await (asks(question, lease_id) if asks else ask(session, platform, question, lease_id))
+
     found = Answered(question)
     ended: list[Tenure] = []
     try:
         while True:
-            order, refusal = await _once(session, platform, found, terms)
+            order, refusal = await _once(session, found, terms, asked)
             if refusal is None:
                 return found
             ended += session.receipt.ended if session.receipt else ()
@@ -82,7 +92,7 @@ async def on_new_lease(session: Session, platform: Platform, question: Question,
 
 
 async def _once(
-    session: Session, platform: Platform, found: Answered, terms: Terms
+    session: Session, found: Answered, terms: Terms, asks: Asks
 ) -> tuple[Order, NoCapacity | None]:
     """Ask on one lease; the refusal where the pool had no room, and nothing is left of the request."""
     question = found.question
@@ -95,7 +105,7 @@ async def _once(
         async with leased(session, lifecycle, order, ceiling=settled.ceiling) as lease:
             given = True
             with lease.working():
-                found.answer = await ask(session, platform, question, lease.record.lease_id)
+                found.answer = await asks(question, lease.record.lease_id)
     except NoCapacity as refusal:
         if given or question.decision.pinned:
             raise

@@ -23,6 +23,7 @@ class Question:
     max_tokens: int
     temperature: float | None
     streamed: bool
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ async def ask(session: Session, platform: Platform, question: Question, lease_id
         max_tokens=question.max_tokens,
         temperature=question.temperature,
         lease_id=lease_id,
+        logprobs=question.logprobs,
     )
     with session.step("execute"):
         began = monotonic()

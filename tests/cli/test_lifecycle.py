@@ -255,10 +255,10 @@ def test_an_option_about_a_new_lease_is_refused_where_there_is_none(live: Operat
 def test_the_parts_of_an_explanation_add_up(live: Operator) -> None:
     ran = live("infer", "Prove it step by step, why so?", "--explain")
     told = re.findall(r"^note: ([+-][0-9.]+) (\w+)", ran.err, re.MULTILINE)
-    parts = {name: float(amount) for amount, name in told}
-    score = parts.pop("score")
-    assert sum(parts.values()) == pytest.approx(score, abs=0.01)
-    assert "intercept" in parts
+    *parts, (margin, last) = [(float(amount), name) for amount, name in told]
+    assert last == "margin"
+    assert sum(amount for amount, _ in parts) == pytest.approx(margin, abs=1e-9)
+    assert {"intercept", "threshold"} <= {name for _, name in parts}
 
 
 def _written(live: Operator, change: str) -> None:

@@ -23,6 +23,7 @@ from harpoon_cli.cli.arguments import (
 )
 from harpoon_cli.cli.arguments import temperature as temperature_value
 from harpoon_cli.cli.asking import Question, ask
+from harpoon_cli.cli.cascade import CHECKS, CascadeData, cascaded, parse_check
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.leasing import using
 from harpoon_cli.cli.own_weights import installed
@@ -47,6 +48,7 @@ from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.leases.receipts import receipt_of, receipt_of_shown
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Outcome, Text, Tone
+from harpoon_cli.routing.checks import Check
 from harpoon_cli.routing.counterfactuals import explained
 from harpoon_cli.routing.decision import Decision
 
@@ -59,7 +61,7 @@ class InferData:
 
     first_token_s and total_s are measured from the sending of the prompt; cost is the lease's, None where no
     price is known or the lease is not this command's own. failovers are the slices that could not be had
-    before. decision is there with --explain.
+    before. cascade is there with --cascade, decision with --explain.
     """
 
     text: str
@@ -74,6 +76,7 @@ class InferData:
     pool_id: str | None
     cost: Money | None
     failovers: tuple[Failover, ...]
+    cascade: CascadeData | None
     decision: Decision | None
 
 
@@ -97,6 +100,7 @@ class Wishes:
         ("infer --model qwen-30b --file question.txt", "a named model and a prompt from a file"),
         ("git diff | harpoon infer - --system 'Review this change.'", "a prompt from standard input"),
         ("infer --lease alloc-1234 'And at sunset?'", "on a lease that is already held"),
+        ("infer --cascade 'List three primes.'", "the small model first, the large one only where it must"),
         ("infer 'List three primes.' -o json", "one JSON document, for a script"),
     ],
 )
@@ -118,6 +122,13 @@ async def infer(
     no_stream: Annotated[bool, Option("--no-stream", help="Wait for the whole answer.")] = False,
     keep: Annotated[bool, Option("--keep", help="Do not release the lease at the end.")] = False,
     explain: Annotated[bool, Option("--explain", help="Say why this model was chosen.")] = False,
+    cascade: Annotated[
+        bool, Option("--cascade", help="The small model answers; the large one where a check says so.")
+    ] = False,
+    check: Annotated[
+        str | None,
+        Option("--check", metavar="CHECK", help=f"With --cascade, what decides: {CHECKS}."),
+    ] = None,
     ttl: TtlOption = None,
     timeout: TimeoutOption = None,
     max_cost: MaxCostOption = None,
@@ -129,6 +140,7 @@ async def infer(
     went well.
     """
     terms = Terms(pool, ttl, timeout, max_cost, keep)
+    checked = _check_of(check, cascade=cascade, model=model, lease=lease, keep=keep)
     with session.step("request"):
         text = Prompt(await read_prompt(prompt, file), system)
         platform = session.platform()
@@ -142,6 +154,9 @@ async def infer(
         )
         question = await _analyze(session, text, wishes, held, pool)
     tell_choice(session, question.decision, in_full=explain)
+    if checked is not None:
+        answered, told = await cascaded(session, platform, question, terms, checked)
+        return _outcome(answered, explain=explain, cascade=told)
     if leases_anew:
         return _outcome(await on_new_lease(session, platform, question, terms), explain=explain)
     try:
@@ -150,6 +165,20 @@ async def infer(
     finally:
         session.receipt = _receipt_so_far(session, platform, held, record)
     return _outcome(Answered(question, answer, receipt=session.receipt, own=False), explain=explain)
+
+
+def _check_of(
+    check: str | None, *, cascade: bool, model: str | None, lease: str | None, keep: bool
+) -> Check | None:
+    """What decides in the cascade that was asked for; `UsageFault` for what does not go with one."""
+    if not cascade:
+        if check is not None:
+            raise UsageFault("--check would do nothing", hint="it goes with --cascade")
+        return None
+    given = {"--model": model, "--lease": lease, "--keep": keep}
+    if against := [name for name, value in given.items() if value]:
+        raise UsageFault(f"--cascade does not go with {', '.join(against)}", hint="leave it out")
+    return parse_check(check or "agreement")
 
 
 def _refuse_terms(terms: Terms, lease: str | None) -> None:
@@ -227,7 +256,7 @@ def _receipt_so_far(
     return receipt_of(known, session.steps, now, kept=True, ends_by_itself=ends_by_itself)
 
 
-def _outcome(found: Answered, *, explain: bool) -> Outcome:
+def _outcome(found: Answered, *, explain: bool, cascade: CascadeData | None = None) -> Outcome:
     question, answer, receipt = found.question, found.answer, found.receipt
     assert answer is not None, "without an answer there is an error"
     completion = answer.completion
@@ -244,6 +273,7 @@ def _outcome(found: Answered, *, explain: bool) -> Outcome:
         pool_id=receipt.pool_id if receipt else None,
         cost=found.cost,
         failovers=tuple(found.failovers),
+        cascade=cascade,
         decision=explained(question.decision, installed()) if explain else None,
     )
     return Outcome(
@@ -263,11 +293,24 @@ def _facts(data: InferData) -> list[tuple[str, Cell | str]]:
     )
     facts: list[tuple[str, Cell | str]] = [("model", _model_words(data)), ("tokens", tokens)]
     facts += [("instead of", f"{one.model}, which {one.pool_id} had no room for") for one in data.failovers]
+    if data.cascade is not None:
+        facts += _cascade_facts(data.cascade)
     if data.first_token_s is not None:
         facts.append(("first token", f"{words.duration(data.first_token_s)} measured"))
     if data.cost is not None:
         facts.append(("per inference", words.money(data.cost)))
     return facts
+
+
+def _cascade_facts(cascade: CascadeData) -> list[tuple[str, Cell | str]]:
+    """Which model answered, what the check said, and what both cost."""
+    verdict = "accepted" if cascade.accepted else "not accepted"
+    return [
+        ("answered by", Cell(cascade.answered_by, Tone.STRONG)),
+        ("check", f"{cascade.check} of {cascade.small}'s answer: {cascade.sentence}: {verdict}"),
+        ("small model", f"{cascade.small}: {words.money(cascade.small_cost)}"),
+        ("large model", f"{cascade.large}: {words.money(cascade.large_cost)}"),
+    ]
 
 
 def _model_words(data: InferData) -> Cell:

@@ -27,7 +27,8 @@ class OpenAiInference:
 
     async def complete(self, request: CompletionRequest) -> Completion:
         body = _body(request, stream=False)
-        return _completion(await asked(self._transport, self._path, body, self._options))
+        answer = await asked(self._transport, self._path, body, self._options)
+        return _completion(answer, logprobs=request.logprobs)
 
     def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Completion, None]:
         return streamed(self._transport, self._path, _body(request, stream=True), self._options)
@@ -51,7 +52,11 @@ class OpenAiInference:
 def _body(request: CompletionRequest, *, stream: bool) -> dict[str, object]:
     system = request.prompt.system
     messages = [{"role": "system", "content": system}] if system else []
-    optional = {"max_tokens": request.max_tokens, "temperature": request.temperature}
+    optional = {
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "logprobs": True if request.logprobs and not stream else None,
+    }
     return {
         "model": request.model,
         "messages": [*messages, {"role": "user", "content": request.prompt.text}],
@@ -60,7 +65,7 @@ def _body(request: CompletionRequest, *, stream: bool) -> dict[str, object]:
     }
 
 
-def _completion(fields: Fields) -> Completion:
+def _completion(fields: Fields, *, logprobs: bool) -> Completion:
     choice = first_choice(fields)
     message = choice.child("message") if choice else None
     if choice is None or message is None:
@@ -74,4 +79,14 @@ def _completion(fields: Fields) -> Completion:
         model_used=fields.text("model"),
         usage=usage(fields),
         engine=fields.text("engine"),
+        mean_logprob=_mean_logprob(choice) if logprobs else None,
     )
+
+
+def _mean_logprob(choice: Fields) -> float | None:
+    """The mean over the answer's tokens; None where the server gives none."""
+    given = choice.child("logprobs")
+    rows = given.children("content") if given and given.raw("content") else ()
+    numbers = [row.raw("logprob") for row in rows]
+    found = [float(one) for one in numbers if isinstance(one, int | float) and -1000 < one <= 0]
+    return sum(found) / len(found) if found and len(found) == len(numbers) else None

@@ -218,6 +218,7 @@ class NotAsExpected(HarpoonError):
     """A routing decision is not the one that was asserted or recorded."""
 
     code, exit = "not_as_expected", Exit.MISSED
+    way_out = "harpoon route-explain shows what the decision is made of"
 
 
 class PlatformError(HarpoonError):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harpoon_cli.errors import HarpoonError, UsageFault
+from harpoon_cli.errors import ConfigurationFault, HarpoonError, UsageFault
 from harpoon_cli.settings.load import load, problems
 from harpoon_cli.settings.variables import environment_layer
 from tests.settings.place import Place, make_place, write
@@ -52,7 +52,7 @@ from tests.settings.place import Place, make_place, write
         (
             "lease = 1",
             "harpoon.toml line 1: lease is a table: write [lease] and its settings below it",
-            None,
+            ConfigurationFault.way_out,
         ),
         (
             "[retry]\nattempts = true",

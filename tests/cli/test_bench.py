@@ -255,6 +255,7 @@ WRONG = {
     "-m m --prompts gone.jsonl": "cannot be read",
     "-m m --work text:path=gone --input-tokens 3": "--input-tokens would do nothing beside --work",
     "-m m --input-tokens none": "is not a length",
+    "-m m --load trace:gone.jsonl --output-tokens 3": "--output-tokens alone would put made-up prompts",
     "-m m --slo bogus=1": "is not FIGURE=LIMIT",
     "-m m --warmup soon": "the warm-up 'soon'",
     "-m m --baseline gone.json": "gone.json cannot be read",

@@ -61,7 +61,7 @@ _ALONG: Sequence[tuple[str, str, str, Mapping[str, Reading]]] = (
 
 def timeline(report: Report) -> Iterator[Markup]:
     """Rates, latencies and what was under way, along the run."""
-    moments = report.timeline
+    moments = _long_enough(report.timeline)
     shaded = (report.steady.from_s, report.steady.to_s) if report.steady else None
     for name, title, unit, readings in _ALONG:
         series = [Series(label, _along(moments, reading)) for label, reading in readings.items()]
@@ -69,6 +69,17 @@ def timeline(report: Report) -> Iterator[Markup]:
         drawing = plot(f"along-{name}", title, words, series, (_TIME, Axis(unit, least=0.0)), shaded)
         caption = f"{title}{'; the steady part is shaded' if shaded else ''}."
         yield figure(drawing, caption)
+
+
+def _long_enough(moments: Sequence[Moment]) -> Sequence[Moment]:
+    """Without a last slice that is cut short: what ended in a few milliseconds is no rate a second."""
+    if len(moments) < 2 or 2 * _length_s(moments[-1]) >= _length_s(moments[0]):
+        return moments
+    return moments[:-1]
+
+
+def _length_s(moment: Moment) -> float:
+    return moment.to_s - moment.from_s
 
 
 def _along(moments: Sequence[Moment], reading: Reading) -> list[tuple[float, float]]:

@@ -146,7 +146,10 @@ def settle_models(session: Session, course: Course) -> None:
             raise UsageFault("--route chooses the model, and --model names one", hint="leave one of them out")
         course.models, course.route = route_of(session)
     elif wishes.model is None:
-        raise UsageFault("say which model to ask", hint="--model NAME, or --route")
+        raise UsageFault(
+            "say which model to ask",
+            hint="--model NAME, as GET /v1/models of the server calls it, or --route",
+        )
     elif wishes.endpoint is None:
         course.models = (session.catalogue.find(wishes.model),)
     if course.models:

@@ -82,6 +82,12 @@ def _work_of(options: WorkOptions, load: Load) -> Work:
         return _from_file(options.prompts, given)
     if recorded is not None and not given:
         return recorded
+    if recorded is not None and len(given) < len(lengths):
+        (name,) = given
+        raise UsageFault(
+            f"--{name}-tokens alone would put made-up prompts in place of the trace's",
+            hint="leave it out for the trace's own lengths, or give --input-tokens and --output-tokens",
+        )
     return parameters.build(works.source("synthetic"), "--input-tokens, --output-tokens", _texts(given))
 
 

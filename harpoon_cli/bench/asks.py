@@ -97,7 +97,7 @@ def conversations(
             models[number] = order.model_of(_question(draft))
         model = models.pop(number) if last else models[number]
         known = draft.input_tokens if turn == 0 else None
-        yield Ask(index, draft.messages, draft.max_tokens, model, known, number)
+        yield Ask(index, draft.messages, draft.max_tokens, model, known, number, last)
 
 
 def _turns(

@@ -139,10 +139,13 @@ class Recorder:
         )
 
     def _file_chunks(self, answered: list[Sample]) -> list[float]:
-        """File chunks and gaps where they came; gives the widest gap of each answer, in ns."""
+        """File chunks and gaps where they came; gives the widest gap of each answer, in ns, where one may be
+        too wide, else 0.
+        """
         chunks_at: list[tuple[int, int]] = []
         tokens_at: list[tuple[int, int]] = []
         widest_ns: list[float] = []
+        gaps_at: dict[tuple[str, int], array[float]] = {}
         for sample in answered:
             chunks, tokens, count = sample.chunk_ns, tokens_of(sample), len(sample.chunk_ns)
             if count < 2:
@@ -152,27 +155,19 @@ class Recorder:
                 widest_ns.append(0.0)
                 continue
             gaps = gaps_ns(chunks)
-            widest_ns.append(max(gaps))
+            widest_ns.append(max(gaps) if self.limits.gap_ns is not None else 0.0)
             for second, first, past in by_second(chunks):
                 chunks_at.append((second, past - first))
                 tokens_at.append((second, tokens * past // count - tokens * first // count))
-                here = gaps[max(first - 1, 0) : past - 1]
-                if here:
-                    self._slices.histogram("itl", second).add_all(here, int(sum(here)))
+                _put(gaps_at, "itl", second, gaps[max(first - 1, 0) : past - 1])
             if sample.unsure:
-                self._file_unsure(sample, gaps)
+                _put_unsure(gaps_at, sample, gaps)
         self._seconds.add_all("chunks", chunks_at)
         self._seconds.add_all("output_tokens", tokens_at)
+        for (name, second), gaps in gaps_at.items():
+            if gaps:
+                self._slices.histogram(name, second).add_all(gaps, int(sum(gaps)))
         return widest_ns
-
-    def _file_unsure(self, sample: Sample, gaps: array[float]) -> None:
-        """File gaps whose ends may have come earlier than they say, and what they may have been."""
-        begin, *values_ns = unsure_gaps(sample.unsure, gaps)
-        ends_ns = sample.chunk_ns[begin + 1 : begin + 1 + len(values_ns[0])]
-        for second, first, past in by_second(ends_ns):
-            for name, values in zip(UNSURE_GAPS, values_ns, strict=True):
-                here = values[first:past]
-                self._slices.histogram(name, second).add_all(here, int(sum(here)))
 
     def _file(self, second: int, samples: list[Sample]) -> None:
         answered = [sample for sample in samples if sample.error is None]
@@ -287,6 +282,23 @@ def merge(recorders: Iterable[Recorder]) -> Recorder:
     for part in parts:
         whole.absorb(part)
     return whole
+
+
+def _put(at: dict[tuple[str, int], array[float]], name: str, second: int, values: array[float]) -> None:
+    kept = at.get((name, second))
+    if kept is None:
+        at[name, second] = values
+    else:
+        kept.extend(values)
+
+
+def _put_unsure(at: dict[tuple[str, int], array[float]], sample: Sample, gaps: array[float]) -> None:
+    # Gaps whose ends may have come earlier than they say, and what they may have been.
+    begin, *values = unsure_gaps(sample.unsure, gaps)
+    ends_ns = sample.chunk_ns[begin + 1 : begin + 1 + len(values[0])]
+    for second, first, past in by_second(ends_ns):
+        for name, those in zip(UNSURE_GAPS, values, strict=True):
+            _put(at, name, second, those[first:past])
 
 
 def _counted(sample: Sample) -> str:

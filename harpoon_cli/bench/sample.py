@@ -24,7 +24,8 @@ class Ask:
 
     input_tokens is what a tokenizer or a trace says of the prompt, None where nothing does. Turns of one
     conversation are asked one after another; `messages` then holds this turn's own messages only, and the
-    engine puts the turns before it, with the answers that came, in front.
+    engine puts the turns before it, with the answers that came, in front. After the one that `is_last` the
+    conversation is forgotten.
     """
 
     index: int
@@ -33,6 +34,7 @@ class Ask:
     model: str
     input_tokens: int | None = None
     conversation: int | None = None
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,9 @@ class Supply:
             history = self._histories.setdefault(conversation, [])
             history += ask.messages
             history.append(Message("assistant", answer))
+        if ask.is_last:
+            self._histories.pop(conversation, None)
+            self._broken.discard(conversation)
         waiting = self._behind[conversation]
         if not waiting:
             del self._behind[conversation]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from harpoon_cli.bench.engine.supply import Supply
 from harpoon_cli.bench.sample import Shot
@@ -88,3 +89,14 @@ def test_a_turn_waits_for_its_time_and_for_the_turn_before() -> None:
     assert not supply.exhausted or supply.next_ns() is None
     supply.turn_over(shots[2].ask, "c", 5 * second)
     assert supply.exhausted
+
+
+def test_a_conversation_that_is_over_is_forgotten() -> None:
+    turns = [replace(ask(index, conversation=index // 2), is_last=index % 2 == 1) for index in range(40)]
+    supply = Supply(Shot(turn, None) for turn in turns)
+    while (taken := supply.take(0)) is not None:
+        turn = taken[0].ask
+        supply.turn_over(turn, None if turn.conversation == 3 else "an answer", 0)
+    assert supply.exhausted
+    assert not supply._histories
+    assert not supply._broken

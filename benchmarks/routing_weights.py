@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from routing_data import BENCHES, Row, rows, sha256
@@ -30,6 +31,7 @@ QUALITY = Quality(
     figures=(),
     licence="Apache-2.0 (outcomes: lm-sys/RouteLLM, WildEval/ZeroEval, TIGER-AI-Lab/MMLU-Pro); "
     "MIT (questions: MMLU, GSM8K, MATH)",
+    rebuild="python benchmarks/routing_weights.py DATA_FOLDER",
 )
 
 
@@ -44,6 +46,7 @@ def main(folder: Path) -> None:
         "APGR, random is 0.5",
         figures=figures(train, fitted),
         training_sha256=sha256(folder, "train"),
+        fitted=datetime.now(UTC).date().isoformat(),
     )
     content = dump(replace(fitted.weights, quality=quality))
     TARGET.write_bytes(content)

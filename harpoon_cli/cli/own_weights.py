@@ -47,6 +47,8 @@ def install(weights: Weights) -> Path:
 def read_outcomes(path: Path) -> Sequence[Outcome]:
     """The rows of a file of outcomes; `UsageFault` where it, or a row of it, cannot be read."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise UsageFault(f"{path} is not a file", hint="save what it gives to a file first")
         if path.stat().st_size > _LARGEST_OUTCOMES:
             raise UsageFault(
                 f"{path} is larger than {_LARGEST_OUTCOMES // 2**20} MB", hint="give a part of it"

@@ -47,8 +47,8 @@ class Report:
     refused: str | None
 
 
-def calibrate(outcomes: Sequence[Outcome], name: str) -> tuple[Weights, Report]:
-    """Weights called `name`, and what they are worth.
+def calibrate(outcomes: Sequence[Outcome], name: str, *, day: str = "") -> tuple[Weights, Report]:
+    """Weights called `name`, fitted on `day` (as in 2026-01-31), and what they are worth.
 
     ValueError where the outcomes are too few or the large model gains nothing over the small one in them.
     """
@@ -78,7 +78,7 @@ def calibrate(outcomes: Sequence[Outcome], name: str) -> tuple[Weights, Report]:
         sure=sure,
         refused=_refused(orders, sure),
     )
-    return replace(fitted.weights, quality=_quality(name, outcomes, report)), report
+    return replace(fitted.weights, quality=_quality(name, day, outcomes, report)), report
 
 
 def _refused(orders: Sequence[Order], sure: float) -> str | None:
@@ -92,7 +92,7 @@ def _refused(orders: Sequence[Order], sure: float) -> str | None:
     return None
 
 
-def _quality(name: str, outcomes: Sequence[Outcome], report: Report) -> Quality:
+def _quality(name: str, day: str, outcomes: Sequence[Outcome], report: Report) -> Quality:
     figures = [(f"APGR, {order.name}", order.ranking.apgr.value) for order in report.orders]
     if report.calibration_error:
         figures.append(("ECE of P(small is right)", report.calibration_error.value))
@@ -104,4 +104,6 @@ def _quality(name: str, outcomes: Sequence[Outcome], report: Report) -> Quality:
         figures=tuple((figure, round(value, 4)) for figure, value in figures),
         licence="your own",
         training_sha256=digest.hexdigest(),
+        fitted=day,
+        rebuild="harpoon route calibrate OUTCOMES.jsonl",
     )

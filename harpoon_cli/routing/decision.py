@@ -258,7 +258,8 @@ class Quality:
     """What the weights are and what is known about how good they are.
 
     figures are of prompts left out of the fit. licence is that of the data, training_sha256 names the very
-    rows; both are empty where nothing was fitted.
+    rows, fitted is the day (as in 2026-01-31), rebuild the command that makes them again; all are empty where
+    nothing was fitted.
     """
 
     weights: str
@@ -267,6 +268,8 @@ class Quality:
     figures: tuple[tuple[str, float], ...]
     licence: str = ""
     training_sha256: str = ""
+    fitted: str = ""
+    rebuild: str = ""
 
 
 @dataclass(frozen=True, slots=True)

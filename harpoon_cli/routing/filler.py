@@ -39,6 +39,11 @@ _LETTERS = _Letters({code: code if chr(code).isalnum() else 32 for code in range
 _LETTERS.update({ord(mark): 10 for mark in _MARKS} | {ord(mark): 39 for mark in _APOSTROPHES})
 
 
+def frames(line: str) -> bool:
+    """Whether all words of a line, in whatever case, are filler."""
+    return FILLER.issuperset(line.casefold().translate(_LETTERS).split())
+
+
 def said(text: str) -> tuple[str, list[str]]:
     """A levelled text without its sentences that are all filler, unless it has no others; and its words.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from harpoon_cli.routing.filler import frames
+
 LINE = "<*>"
 """The bullet of a list whose lines are all that tells it."""
 
@@ -15,35 +17,31 @@ _FEWEST, _MOST = 3, 26
 _LONGEST = 400
 """Characters in an option; longer lines are paragraphs."""
 
+_LONGEST_TEXT = 32_768
+"""Characters in a prompt; in a longer one no list without labels is looked for."""
+
 _BULLETED = tuple(f"{bullet} " for bullet in "-*+\u2022\u2013\u2014\u00b7")
 _ENDS_OF_STEM = ("?", ":", "_", "\u2026", "...")
-_LABEL = re.compile(r"\W{0,4}(?:[^\W\d_]|\d\d?|[ivxIVX]{1,4})(?:[)\]>:]|\.(?!\d)|\s+[-\u2013\u2014|>])")
-_GLUED = re.compile(r"(?m)^\s*([(\[]?(?:[^\W\d_]|\d\d?)[)\]]|[^\W\d_][.:](?=[^\W\d_]{2}))(?=\S)")
+_LABEL = re.compile(r"\W{0,4}(?:[a-z]|\d\d?|[ivx]{1,4})(?:[)\]>:]|\.(?!\d)|\s+[-\u2013\u2014|>])")
+_GLUED = re.compile(r"(?m)^\s*([(\[]?(?:[a-zA-Z]|\d\d?)[)\]]|[a-zA-Z][.:](?=[^\W\d_]{2}))(?=\S)")
 """A label and its option in one piece: (a)red, b.blue."""
 
+_LEVELLED = 12
+"""Characters at the start of a line that tell what it is."""
+
+_FENCES = ("```", "~~~")
 _NO_OPTION = (
-    "[asy",
-    "}",
-    "\\[",
-    "\\begin",
-    "$$",
-    "#",
-    "//",
-    "`",
-    "import ",
-    "def ",
-    "return ",
-    "if ",
-    "for ",
+    *("[asy", "}", "\\[", "\\begin", "$$", "#", "//", "`"),
+    *("import ", "def ", "return ", "if ", "for "),
 )
 """What lines of code, drawings and formulas on their own start with."""
 
 
 def listed(text: str) -> str:
     """The text with a bullet before each line of its last list without labels, and no label glued on."""
-    if text.count("\n", 0, -1) < _FEWEST:
+    if len(text) > _LONGEST_TEXT or text.count("\n", 0, -1) < _FEWEST:
         return text
-    lines = [line for line in map(str.strip, text.split("\n")) if line.strip("`~")]
+    lines = [line for line in map(str.strip, text.split("\n")) if line and not line.startswith(_FENCES)]
     first = _first_option(lines)
     if first is None:
         return _GLUED.sub(r"\1 ", text) if lines and _GLUED.match(lines[-1]) else text
@@ -56,17 +54,20 @@ def listed(text: str) -> str:
 
 
 def _first_option(lines: list[str]) -> int | None:
-    """The place of the first option: after the last line that asks, else after the first line."""
+    """The place of the first option: after the last line that asks, else after the first that says much."""
     last = len(lines) - _FEWEST
     asking = (at + 1 for at in range(last - 1, -1, -1) if lines[at].endswith(_ENDS_OF_STEM))
-    first = next(asking, 1)
+    first = next(asking, None) or next((at + 1 for at in range(last) if not frames(lines[at])), 1)
     options = lines[first:]
     if not _FEWEST <= len(options) <= _MOST or options[-1].endswith("?"):
         return None
+    starts = [_levelled(option) for option in options]
     # The same label on all of them is no label: "(a) 3 V, (b) 2 A" as one option of several.
-    labels = {label[0] if (label := _LABEL.match(option)) else "" for option in options}
-    return first if len(labels) == 1 and all(map(_may_be_option, options)) else None
+    labels = {label[0] if (label := _LABEL.match(start)) else "" for start in starts}
+    if len(labels) > 1 or any(start.startswith(_NO_OPTION) for start in starts):
+        return None
+    return first if max(map(len, options)) <= _LONGEST else None
 
 
-def _may_be_option(line: str) -> bool:
-    return len(line) <= _LONGEST and not line.startswith(_NO_OPTION)
+def _levelled(line: str) -> str:
+    return line[:_LEVELLED].upper().casefold()

@@ -46,6 +46,8 @@ def dump(weights: Weights) -> bytes:
         "source": quality.source,
         "licence": quality.licence,
         "training_sha256": quality.training_sha256,
+        "fitted": quality.fitted,
+        "rebuild": quality.rebuild,
         "figures": dict(quality.figures),
         "quantiles": weights.quantiles,
         "hand_quantiles": weights.hand_quantiles,
@@ -106,6 +108,8 @@ def _load(content: bytes) -> Weights:
         figures=tuple((str(name), _number(value)) for name, value in header["figures"].items()),
         licence=str(header["licence"]),
         training_sha256=str(header["training_sha256"]),
+        fitted=str(header["fitted"]),
+        rebuild=str(header["rebuild"]),
     )
     return Weights(
         quality=quality,

@@ -87,6 +87,14 @@ def test_a_dry_run_changes_nothing(harpoon: Operator) -> None:
         ('{"prompt": "p"}\n', "line 1: lacks 'small'"),
         ("", "0 outcomes are too few"),
         (b"\xff\xfe", "is not UTF-8 text"),
+        (b"\x00\x01\x02\n", "line 1: "),
+        (" " + "x" * 5_000_000, "line 1: it is longer than"),
+        ('{"prompt": "p", "small": "0", "large": 1}\n', "small is '0', not a number from 0 to 1"),
+        ('{"prompt": "p", "small": NaN, "large": 1}\n', "small is 'nan', not a number from 0 to 1"),
+        ('{"prompt": ["p"], "small": 0, "large": 1}\n', "prompt is not a string"),
+        ('{"prompt": "p q", "small": 1, "large": 1}\n' * 240, "the large model gains nothing"),
+        ("[" * 100_000, "line 1: "),
+        ('{"prompt": "p", "small": 0, "large": 1}\n' * 3, "3 outcomes are too few; 200 are needed"),
     ],
 )
 def test_outcomes_that_cannot_be_used_are_told_with_the_way_out(
@@ -98,6 +106,21 @@ def test_outcomes_that_cannot_be_used_are_told_with_the_way_out(
     assert ran.status == 2
     assert told in ran.err
     assert "hint: " in ran.err
+
+
+def test_a_question_asked_again_and_again_teaches_nothing_and_is_refused(harpoon: Operator) -> None:
+    file = harpoon.cwd / "same.jsonl"
+    file.write_text('{"prompt": "red green", "small": 0, "large": 1}\n' * 240)
+    ran = harpoon("route", "calibrate", str(file))
+    assert ran.status == 8
+    assert "the weights are not used" in ran.err
+
+
+def test_what_is_no_file_of_outcomes_is_not_read(harpoon: Operator) -> None:
+    for path in ("/dev/zero", str(harpoon.cwd)):
+        ran = harpoon("route", "calibrate", path)
+        assert ran.status == 2
+        assert "hint: " in ran.err
 
 
 def test_a_file_that_is_not_there_names_the_command_that_makes_one(harpoon: Operator) -> None:

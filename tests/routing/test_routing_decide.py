@@ -375,4 +375,4 @@ def test_each_candidate_names_the_cheapest_place_it_fits_now() -> None:
 def test_the_decision_says_that_its_weights_are_not_fitted() -> None:
     quality = decide(EASY, candidates(SMALL), Policy()).quality
     assert quality.weights == "hand-set, not fitted"
-    assert "no better than chance" in quality.note
+    assert "little better than chance" in quality.note

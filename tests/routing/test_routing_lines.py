@@ -35,6 +35,17 @@ def test_the_options_begin_after_the_last_line_that_asks() -> None:
     assert read("\n".join([stem, *OPTIONS])).options == tuple(OPTIONS)
 
 
+@pytest.mark.parametrize("frame", ["```text\n{}\n```", "You are a helpful assistant.\n\n{}", "\n\n{}\n\n"])
+def test_what_frames_a_list_without_labels_does_not_hide_where_it_begins(frame: str) -> None:
+    plain = "\n".join(["The term tort refers to", *OPTIONS])
+    assert read(frame.format(plain)).options == read(plain).options == tuple(OPTIONS)
+
+
+@pytest.mark.parametrize("text", ["x is y.\n[asy]\ndraw(x);\nfill(y);", "f is odd.\nDEF f(x)\nIF x\n3"])
+def test_case_does_not_decide_what_a_list_is(text: str) -> None:
+    assert read(text).options == read(text.upper()).options == read(text.lower()).options == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -60,7 +60,7 @@ def test_a_signal_is_silent_on_small_talk_unless_it_is_its_length(signal: Signal
     assert (signal.measure(read("good morning, my friend")) > 0) == (signal.name == "length")
 
 
-def test_set_by_hand_length_beyond_a_paragraph_mathematics_and_routine_speak_for_the_small_model() -> None:
+def test_by_hand_length_past_a_paragraph_mathematics_and_routine_speak_for_the_small_model() -> None:
     assert [signal.name for signal in discover() if signal.weight < 0] == [
         "long_prompt",
         "mathematics",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,8 @@ def test_the_shipped_file_is_small_and_says_what_it_was_fitted_on_and_how_good_i
     quality = shipped().quality
     assert len(FILE) <= 256 * 1024
     assert len(quality.training_sha256) == 64
+    assert date.fromisoformat(quality.fitted)
+    assert quality.rebuild == "python benchmarks/routing_weights.py DATA_FOLDER"
     assert "Apache-2.0" in quality.licence
     assert "MIT" in quality.licence
     assert dict(quality.figures)["APGR within a benchmark, mean of five"] > 0.575

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -94,7 +95,7 @@ async def calibrate_(
     path = outcomes or outcomes_path()
     rows = read_outcomes(path)
     try:
-        weights, report = calibrate(rows, f"fitted on {path.name}")
+        weights, report = calibrate(rows, f"fitted on {path.name}", day=datetime.now(UTC).date().isoformat())
     except ValueError as cause:
         raise UsageFault(f"{path}: {cause}", hint="harpoon route record collects outcomes") from cause
     views: list[Facts | Table] = [_summary(report), _orders(report)]

@@ -67,7 +67,7 @@ class Exit(IntEnum):
     COST_CEILING = 10, "cost ceiling reached"
     STORAGE = 11, "the ledger or another file of ours cannot be used; nothing was asked for without it"
     INVALID = 12, "a load test ran, but its figures are the tool's own and not the server's"
-    INCOMPLETE = 13, "a part is missing: of a load test that was stopped or lost a worker, or of a list of leases"
+    INCOMPLETE = 13, "a part is missing: of a load test stopped or short of a worker, or of a list of leases"
     HANGUP = 129, "ended by SIGHUP, after a confirmed release (9 otherwise)"
     INTERRUPT = 130, "ended by SIGINT (Ctrl-C), after a confirmed release (9 otherwise)"
     TERMINATED = 143, "ended by SIGTERM, after a confirmed release (9 otherwise)"

@@ -18,7 +18,7 @@ from harpoon_cli.errors import ConfigurationFault, StorageFault
 from harpoon_cli.render import formats
 from harpoon_cli.render.screen import Screen
 from harpoon_cli.render.terminal import Terminal
-from harpoon_cli.settings.paths import make_private, state_dir
+from harpoon_cli.settings.paths import cache_dir, make_private, state_dir
 
 if TYPE_CHECKING:
     from harpoon_cli.catalogue import Catalogue
@@ -32,6 +32,17 @@ if TYPE_CHECKING:
     from harpoon_cli.settings.endpoint import Endpoint
     from harpoon_cli.settings.load import Loaded
     from harpoon_cli.settings.model import Settings
+
+
+TRACE = "leased"
+"""The file in the cache's directory that outlives the loss of the whole state directory."""
+
+
+def _trace() -> Path | None:
+    """Where the trace is; None on a machine that has no place for it."""
+    with suppress(ConfigurationFault):
+        return cache_dir() / TRACE
+    return None
 
 
 class Session:
@@ -80,7 +91,7 @@ class Session:
         """What was written down of our leases; `StorageFault` where it cannot be opened."""
         from harpoon_cli.leases.ledger import Ledger
 
-        ledger = Ledger(make_private(state_dir()) / "ledger.db")
+        ledger = Ledger(make_private(state_dir()) / "ledger.db", trace=_trace())
         if ledger.ruined is not None:
             self.screen.warn(
                 f"the ledger was ruined, and lies at {ledger.ruined} now; "
@@ -187,9 +198,20 @@ class Session:
 
         if self._sign is None:
             self._sign = SignOfLife(self.signs_of_life)
+            self._leave_trace()
             if self.command != "release":
                 self._keeping = self._keep_watch()
         return self._sign.name
+
+    def _leave_trace(self) -> None:
+        """Tell, outside of the directory with all the rest, that leases are asked for here."""
+        from harpoon_cli.cli.connect import SANDBOX
+
+        trace = _trace()
+        if trace is not None and self.account != SANDBOX:
+            with suppress(OSError, StorageFault):  # it only helps where all else is lost
+                make_private(trace.parent)
+                trace.touch(0o600)
 
     def _keep_watch(self) -> Keeping:
         from harpoon_cli.cli.connect import SANDBOX

@@ -15,6 +15,9 @@ from harpoon_cli.client.wire import ANSWER_CAP, EventScanner, Fields, parse_json
 from harpoon_cli.domain import Completion, Delta, Usage
 from harpoon_cli.errors import BrokenOff, GarbledAnswer, PlatformError, ServerFault
 
+_FAILURES = frozenset({"abort", "aborted", "cancelled", "canceled", "error", "failed"})
+"""The reasons that servers give for an end that is none: the engine failed, or dropped the request."""
+
 
 async def asked(transport: Transport, path: str, body: object, options: InferenceOptions) -> Fields:
     """The fields of a whole answer. A prompt is asked again only where it cannot run twice by that."""
@@ -169,8 +172,7 @@ class _Answer:
             raise BrokenOff(
                 "the answer stops in the middle: the stream ended without saying that it is whole"
             )
-        if not self.texts and self.finish_reason is None:
-            raise GarbledAnswer("the answer is empty, and does not say why it ended")
+        must_have_ended_well("".join(self.texts), self.finish_reason)
         return Completion(
             text="".join(self.texts),
             finish_reason=self.finish_reason or "unknown",
@@ -180,10 +182,20 @@ class _Answer:
         )
 
 
+def must_have_ended_well(text: str | None, finish_reason: str | None) -> None:
+    """A server that gave up says so in the reason alone, after text that looks like an answer."""
+    if (finish_reason or "").lower() in _FAILURES:
+        raise ServerFault(f"the server broke off its answer: its finish_reason is {finish_reason!r}")
+    if not text and finish_reason is None:
+        raise GarbledAnswer("the answer is empty, and does not say why it ended")
+
+
 def _good(value: object, what: str, redact: Callable[[str], str]) -> Fields:
     """The fields of an answer. Unlike a lease, one that carries an `error` has failed."""
     fields = Fields(value, what)
-    if fields.raw("error") or fields.raw("object") == "error" or error_in_success(value):
+    # In place of an answer, or of a part of one, FastAPI's {"detail": …} is an error too.
+    detailed = bool(fields.raw("detail")) and fields.only("detail")
+    if fields.raw("error") or fields.raw("object") == "error" or detailed or error_in_success(value):
         raise _broken_off(value, redact)
     return fields
 

@@ -37,6 +37,7 @@ _ERROR_FIELDS = frozenset(
         *("type", "user_id"),
     }
 )
+_BAD_STATES = frozenset({"error", "fail", "failed", "failure"})
 _GOOD_CODES = re.compile(r"0|2\d\d|ok|success", re.IGNORECASE)
 
 
@@ -166,11 +167,12 @@ def error_in_success(value: object, redact: Callable[[str], str] = str) -> str |
 
 
 def _is_error(value: Mapping[str, object]) -> bool:
-    if value.get("result") == "FAILURE":
+    if value.get("result") == "FAILURE" or value.get("success") is False:
         return True
     # What is empty carries nothing: an error beside an empty list of pools is no list of no pools.
     present = {name for name, content in value.items() if content not in (None, "", [], {})}
     if not present <= _ERROR_FIELDS:
         return False
     coded = {"code", "message"} <= present and not _GOOD_CODES.fullmatch(_code(value) or "ok")
-    return bool(value.get("error")) or value.get("object") == "error" or coded
+    stated = {"status", "message"} <= present and str(value["status"]).lower() in _BAD_STATES
+    return bool(value.get("error")) or value.get("object") == "error" or coded or stated

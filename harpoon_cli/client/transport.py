@@ -295,6 +295,9 @@ def _client(endpoint: Endpoint, network: Network) -> httpx.AsyncClient:
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.AsyncHTTPTransport):
             transport._pool._network_backend = Sockets()
+            proxy = getattr(transport._pool, "_proxy_url", None)
+            if proxy is not None and (proxy.port or 1) not in range(1, 65536):
+                raise proxy_fault(network)  # no library refuses the port before it connects, and then anyhow
     return client
 
 

@@ -109,6 +109,10 @@ class Fields:
                 return found
         return None
 
+    def only(self, name: str) -> bool:
+        """Is there nothing beside this field?"""
+        return set(self._value) == {name}
+
     def identifier(self, *names: str) -> str:
         """A required id: a string of visible characters, or an integer as its decimal text."""
         found = self.optional_identifier(*names)

@@ -94,10 +94,12 @@ class Ledger:
 
     Safe to share between processes: each change is one short immediate transaction, durable when it returns.
     A ruined file is moved away, never written over: `ruined` is where it lies now, None where it was whole.
+    `trace` is a file elsewhere that tells, once the whole directory is lost, that leases were asked for.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, trace: Path | None = None) -> None:
         self.path = path
+        self._trace = trace
         self.ruined: Path | None = None
         self._marks = Marks(path.with_name("kept"))
         with storage.told(path):
@@ -238,7 +240,10 @@ class Ledger:
 
     def seems_lost(self) -> bool:
         """Is it blank, although leases have been asked for here before?"""
-        return self.path.with_name(SIGNS).is_dir() and self.is_blank()
+        asked_before = self.path.with_name(SIGNS).is_dir() or (
+            self._trace is not None and self._trace.exists()
+        )
+        return asked_before and self.is_blank()
 
     def search_done(self, endpoint: str, at: datetime) -> None:
         self._change(

@@ -19,6 +19,7 @@ from harpoon_cli.client.service import ControlPlane
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, LeaseStatus, Reference
 from harpoon_cli.errors import (
     DoubtfulAbsence,
+    GarbledAnswer,
     MayStillBill,
     NoSuchLease,
     NotOffered,
@@ -273,7 +274,20 @@ class Settling:
             if refusal.status in NOT_YET:
                 return None
             raise
+        except GarbledAnswer:
+            # It may have been done all the same, and then there is nothing left to ask for.
+            with suppress(PlatformError):
+                if await self._shows_over(record):
+                    return False
+            raise
         return True
+
+    async def _shows_over(self, record: LeaseRecord) -> bool:
+        """Without an accepted release: does the platform show that it is over?"""
+        try:
+            return (await self.control.lease(id_of(record))).status is LeaseStatus.GONE
+        except (NoSuchLease, DoubtfulAbsence) as absence:
+            return await self.evidence.is_gone(record, absence, ended=False)
 
     async def _is_there(self, record: LeaseRecord) -> bool:
         """After an accepted release: does the platform still show it?"""

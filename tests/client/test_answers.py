@@ -153,6 +153,21 @@ def test_an_error_in_the_middle_is_told_in_its_own_words(broken: object) -> None
 
 
 @pytest.mark.parametrize(
+    "broken",
+    [{"detail": "boom"}, {"status": "error", "message": "boom"}, {"success": False, "message": "boom"}],
+)
+def test_an_error_that_does_not_call_itself_one_ends_an_answer_too(broken: object) -> None:
+    with pytest.raises(ServerFault, match="broke off its answer: boom"):
+        parts_of(added("a"), event(broken), DONE)
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "Aborted"])
+def test_an_answer_that_the_server_gave_up_is_no_answer(reason: str) -> None:
+    with pytest.raises(ServerFault, match="finish_reason"):
+        parts_of(added("a", finish_reason=reason), DONE)
+
+
+@pytest.mark.parametrize(
     "garbage",
     [
         b"data: nonsense\n\n",

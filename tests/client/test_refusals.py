@@ -53,6 +53,31 @@ def test_a_success_is_looked_through_without_failing(value: object) -> None:
     assert error_in_success(value) != ""
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"success": False, "pools": [], "message": "boom"},
+        {"status": "error", "message": "boom"},
+        {"status": "fail", "message": "boom", "code": 200},
+    ],
+)
+def test_a_success_that_says_it_is_none_is_an_error(value: object) -> None:
+    assert error_in_success(value) == "boom"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"success": True, "pools": []},
+        {"status": "error"},
+        {"id": "a", "status": "failed", "message": "boom"},
+        {"detail": "released"},
+    ],
+)
+def test_a_success_that_only_looks_like_an_error_is_one(value: object) -> None:
+    assert error_in_success(value) is None
+
+
 def test_words_nested_as_deep_as_json_may_be_are_passed_over() -> None:
     deep: object = []
     for _ in range(900):

@@ -302,6 +302,7 @@ def test_plain_http_goes_through_no_proxy(variable: str | None, monkeypatch: pyt
 
 
 BAD_PROXIES = ["socks5://u:hunter2@h:1080", "ftp://u:hunter2@h", "http://u:hunter2@h:x", "[::1", "a:b:c"]
+BAD_PROXIES += ["http://u:hunter2@h:70000"]
 
 
 @pytest.mark.parametrize(
@@ -321,7 +322,7 @@ def test_a_bad_proxy_of_the_environment_names_the_variable_and_not_its_value(
     assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
 
 
-@pytest.mark.parametrize("proxy", ["socks5://h:1", "ftp://h", "http://h:x", "http://[::1"])
+@pytest.mark.parametrize("proxy", ["socks5://h:1", "ftp://h", "http://h:x", "http://[::1", "http://h:70000"])
 def test_a_bad_proxy_of_the_settings_names_the_setting(proxy: str) -> None:
     with pytest.raises(ConfigurationFault, match=r"http\.proxy"):
         asked_over(Network(proxy=proxy), "https://127.0.0.1:1")

@@ -398,6 +398,15 @@ def test_a_blank_ledger_seems_lost_only_where_leases_were_asked_for_before(tmp_p
     assert (ledger.is_blank(), ledger.seems_lost()) == (False, False)
 
 
+def test_a_trace_elsewhere_tells_of_the_loss_of_the_whole_directory(tmp_path: Path) -> None:
+    trace = tmp_path / "cache" / "leased"
+    ledger = Ledger(tmp_path / "state" / "ledger.db", trace=trace)
+    assert not ledger.seems_lost()
+    trace.parent.mkdir()
+    trace.touch()
+    assert ledger.seems_lost()
+
+
 def test_losing_the_log_beside_it_loses_no_row(tmp_path: Path) -> None:
     def work() -> None:
         opened(tmp_path)

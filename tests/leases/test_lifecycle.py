@@ -12,6 +12,7 @@ from harpoon_cli.client.service import Features
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseRequest, LeaseState
 from harpoon_cli.errors import (
     BrokenOff,
+    GarbledAnswer,
     HarpoonError,
     MayStillBill,
     NoCapacity,
@@ -282,6 +283,27 @@ def test_a_lost_answer_to_the_release_and_not_found_for_its_repeat_is_gone(make_
     world.platform.release = lose_the_first_answer  # type: ignore[method-assign]  # a defect, played
     assert world.time.run(use(process)).state is LeaseState.RELEASED
     assert lost == ["answer"]
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_an_answer_to_the_release_that_makes_no_sense_is_settled_by_a_read(
+    make_world: MakeWorld, done: bool
+) -> None:
+    world = make_world()
+    process = world.process()
+    release = world.platform.release
+
+    def garbled(lease_id: LeaseId) -> None:
+        if done:
+            release(lease_id)
+        raise GarbledAnswer("this is not JSON")
+
+    world.platform.release = garbled  # type: ignore[method-assign]  # a defect, played
+    if done:
+        assert world.time.run(use(process)).state is LeaseState.RELEASED
+        return
+    with pytest.raises(MayStillBill, match="this is not JSON"):
+        world.time.run(use(process))
 
 
 def test_a_lease_that_no_read_has_shown_is_not_believed_gone_within_three_minutes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from harpoon_cli.client.answers import asked, first_choice, streamed, usage
+from harpoon_cli.client.answers import asked, first_choice, must_have_ended_well, streamed, usage
 from harpoon_cli.client.inference import InferenceOptions
 from harpoon_cli.client.retry import repeat
 from harpoon_cli.client.transport import Transport
@@ -71,8 +71,7 @@ def _completion(fields: Fields, *, logprobs: bool) -> Completion:
     if choice is None or message is None:
         raise GarbledAnswer("the answer to the prompt has no choice with a message")
     text, finish_reason = message.text("content", cap=ANSWER_CAP), choice.text("finish_reason")
-    if text is None and finish_reason is None:
-        raise GarbledAnswer("the answer to the prompt is empty, and does not say why it ended")
+    must_have_ended_well(text, finish_reason)
     return Completion(
         text=text or "",
         finish_reason=finish_reason or "unknown",

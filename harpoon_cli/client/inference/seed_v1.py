@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from harpoon_cli.client.answers import asked, streamed, usage
+from harpoon_cli.client.answers import asked, must_have_ended_well, streamed, usage
 from harpoon_cli.client.inference import InferenceOptions
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import ANSWER_CAP
@@ -26,9 +26,11 @@ class SeedInference:
 
     async def complete(self, request: CompletionRequest) -> Completion:
         fields = await asked(self._transport, self._path, _body(request, stream=False), self._options)
+        text, finish_reason = fields.required_text("text", cap=ANSWER_CAP), fields.text("finish_reason")
+        must_have_ended_well(text, finish_reason)
         return Completion(
-            text=fields.required_text("text", cap=ANSWER_CAP),
-            finish_reason=fields.text("finish_reason") or "unknown",
+            text=text,
+            finish_reason=finish_reason or "unknown",
             model_used=fields.text("model_used"),
             usage=usage(fields),
             engine=fields.text("engine"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 from harpoon_cli.cli.prompts import LONGEST_PROMPT_BYTES
@@ -64,9 +65,12 @@ class Forecast:
 def read_batch(path: Path) -> tuple[tuple[int, str], ...]:
     """The prompts of a file with their lines: {"prompt": "…"} each (JSON Lines), or one prompt a line."""
     try:
-        if path.stat().st_size > LARGEST_BATCH:
+        # What a pipe or a device gives has no size that could be asked for first.
+        with path.open("rb") as raw:
+            content = raw.read(LARGEST_BATCH + 1)
+        if len(content) > LARGEST_BATCH:
             raise UsageFault(f"{path} is larger than {LARGEST_BATCH // 2**20} MB", hint="give a part of it")
-        with path.open(encoding="utf-8-sig") as file:
+        with TextIOWrapper(BytesIO(content), encoding="utf-8-sig") as file:
             lines = [(number, line.strip()) for number, line in enumerate(file, start=1) if line.strip()]
     except OSError as cause:
         raise UsageFault(f"the prompts {path} cannot be read: {cause.strerror or cause}") from cause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
 
 from harpoon_cli.errors import StorageFault, UsageFault
@@ -70,11 +71,17 @@ def append_outcome(path: Path, outcome: Outcome) -> None:
         make_private(path.parent)
     try:
         # One write to the end: two commands at once do not mix their rows.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _MODE)
-        with os.fdopen(handle, "wb", buffering=0) as file:
-            file.write(to_line(outcome).encode())
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, _MODE)
+        with os.fdopen(handle, "r+b", buffering=0) as file:
+            file.write((_line_end(file) + to_line(outcome)).encode())
     except OSError as cause:
         raise StorageFault(
             f"cannot write {path}: {cause.strerror or cause}",
             hint="look at its permissions and the free space",
         ) from cause
+
+
+def _line_end(file: FileIO) -> str:
+    """What the last row lacks: a file written by hand, or by a command that was killed, may not end it."""
+    size = os.fstat(file.fileno()).st_size
+    return "\n" if size and os.pread(file.fileno(), 1, size - 1) != b"\n" else ""

@@ -15,6 +15,8 @@ from harpoon_cli.routing.counterfactuals import explained
 from harpoon_cli.routing.decision import Inputs
 from harpoon_cli.routing.engine import decide_on
 
+_HINT = "harpoon route-explain PROMPT -o json > FILE, or infer with --explain"
+
 
 def replayed(session: Session, path: Path) -> Outcome:
     """The decision of a record, made again: the same bytes as `-o json` had, or `NotAsExpected` with it."""
@@ -23,12 +25,15 @@ def replayed(session: Session, path: Path) -> Outcome:
     if not isinstance(told, dict) or told.get("inputs") is None:
         raise UsageFault(
             f"the record {path} holds no decision with its inputs",
-            hint="harpoon route-explain PROMPT -o json > FILE, or infer with --explain",
+            hint=_HINT,
         )
     weights = installed()
     inputs = value_of(Inputs, told["inputs"], "inputs")
-    decision = explained(decide_on(inputs, weights), weights)
-    again = plain(decision)
+    try:
+        decision = explained(decide_on(inputs, weights), weights)
+        again = plain(decision)
+    except (ValueError, ArithmeticError) as cause:  # numbers that no platform and no setting could have given
+        raise UsageFault(f"the record {path} cannot be replayed: {cause}", hint=_HINT) from cause
     assert isinstance(again, dict), "a decision is an object"
     differing = [name for name, value in again.items() if told.get(name) != value]
     errors: list[HarpoonError] = []

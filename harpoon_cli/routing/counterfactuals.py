@@ -178,14 +178,21 @@ def _share(search: _Search) -> Iterator[Change]:
 
 
 def _nearest_share(search: _Search, start: float, end: float) -> tuple[float, str] | None:
-    """In thousandths; larger shares never give a smaller model."""
+    """In thousandths; larger shares never give a smaller model, so on the way only a larger one counts."""
+    sizes = [one.model for one in search.decision.candidates]
+    now = sizes.index(search.decision.model)
+
+    def beyond(thousandths: int) -> str | None:
+        model = search.other(changes.with_share(search.inputs, thousandths / 1000))
+        return model if model is not None and (sizes.index(model) > now) == (end > start) else None
+
     no, yes = round(start * 1000), round(end * 1000)
-    model = search.other(changes.with_share(search.inputs, end))
+    model = beyond(yes)
     if model is None:
         return None
     while abs(yes - no) > 1:
         middle = (no + yes) // 2
-        other = search.other(changes.with_share(search.inputs, middle / 1000))
+        other = beyond(middle)
         if other is None:
             no = middle
         else:

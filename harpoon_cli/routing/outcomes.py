@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from harpoon_cli.errors import UsageFault
 
-LONGEST_ROW = 4 * 1024 * 1024
-"""Characters in a line of the file."""
+LONGEST_ROW = 32 * 1024 * 1024
+"""Characters in a line of the file: the longest prompt and its group, with each character escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _outcome(line: str) -> Outcome:
         prompt=prompt,
         small=_result("small", row["small"]),
         large=_result("large", row["large"]),
-        group=str(row.get("group") or prompt),
+        group=prompt if row.get("group") in (None, "") else str(row["group"]),
         topic=str(row.get("topic") or ""),
     )
 

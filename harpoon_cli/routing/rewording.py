@@ -38,10 +38,9 @@ def by_effect(text: str, scored: Callable[[str], float], *, lower: bool) -> list
 
 
 def without(text: str, words: Sequence[str]) -> str:
-    """The text without these words, in whatever case."""
+    """The text without these words, in whatever case; its lines stay, because they may tell a list."""
     dropped = {word.casefold() for word in words}
-    kept = _WORD.sub(lambda found: "" if found[0].casefold() in dropped else found[0], text)
-    return " ".join(kept.split())
+    return _WORD.sub(lambda found: "" if found[0].casefold() in dropped else found[0], text)
 
 
 def _words(text: str) -> list[str]:

@@ -14,6 +14,9 @@ from harpoon_cli.pricing import cost_of_tokens
 from harpoon_cli.routing.decision import Candidate, Part, Policy, Threshold
 from harpoon_cli.routing.weights import Weights
 
+MOST = 1000.0
+"""Log-odds that a difference in price or latency counts at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -57,10 +60,10 @@ def _differences(
     usd = _cost_usd(larger.model, terms), _cost_usd(smaller.model, terms)
     if policy.usd_per_log_odds and usd[0] is not None and usd[1] is not None:
         gap = usd[0] - usd[1]
-        yield Part("price", gap / policy.usd_per_log_odds, f"expected to cost {gap:.3g} USD more")
+        yield Part("price", _worth(gap, policy.usd_per_log_odds), f"expected to cost {gap:.3g} USD more")
     if policy.s_per_log_odds and larger.latency_s is not None and smaller.latency_s is not None:
         gap = larger.latency_s - smaller.latency_s
-        yield Part("latency", gap / policy.s_per_log_odds, f"expected to take {gap:.3g} s more")
+        yield Part("latency", _worth(gap, policy.s_per_log_odds), f"expected to take {gap:.3g} s more")
     if policy.session_model is not None:
         stays = policy.session_model in from_here
         sentence = f"{policy.session_model} answered last in this session"
@@ -68,6 +71,11 @@ def _differences(
     if policy.budget_used:
         sentence = f"{policy.budget_used:.0%} of the budget is used"
         yield Part("budget", policy.pressure * policy.budget_used, sentence)
+
+
+def _worth(gap: float, of_one: float) -> float:
+    """A difference in log-odds; more than MOST decides no more, and costs the sum its digits."""
+    return min(max(gap / of_one, -MOST), MOST)
 
 
 def _cost_usd(model: Model, terms: Terms) -> float | None:

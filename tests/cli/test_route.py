@@ -88,7 +88,7 @@ def test_a_dry_run_changes_nothing(harpoon: Operator) -> None:
         ("", "0 outcomes are too few"),
         (b"\xff\xfe", "is not UTF-8 text"),
         (b"\x00\x01\x02\n", "line 1: "),
-        (" " + "x" * 5_000_000, "line 1: it is longer than"),
+        (" " + "x" * 34_000_000, "line 1: it is longer than"),
         ('{"prompt": "p", "small": "0", "large": 1}\n', "small is '0', not a number from 0 to 1"),
         ('{"prompt": "p", "small": NaN, "large": 1}\n', "small is 'nan', not a number from 0 to 1"),
         ('{"prompt": ["p"], "small": 0, "large": 1}\n', "prompt is not a string"),
@@ -170,3 +170,10 @@ def test_half_a_judgement_is_not_recorded(harpoon: Operator, given: list[str]) -
     ran = harpoon("route", "record", "Is it?", *given)
     assert ran.status == 2
     assert "give either both thumbs or both answers" in ran.err
+
+
+def test_a_row_is_added_below_one_that_was_not_ended(harpoon: Operator, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "a", "small": 0, "large": 1}')
+    assert harpoon("route", "record", "b", "--small", "up", "--large", "up", "--to", str(path)).status == 0
+    assert [json.loads(line)["prompt"] for line in path.read_text().splitlines()] == ["a", "b"]

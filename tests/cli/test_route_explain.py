@@ -193,3 +193,16 @@ def test_spoilt_latencies_are_as_none(harpoon: Operator, content: str) -> None:
 
 def test_unfamiliar_prompts_are_said_to_be(harpoon: Operator) -> None:
     assert "unfamiliar: policy default used" in harpoon("route-explain", "Bonjour tout le monde").out
+
+
+@pytest.mark.parametrize(("name", "value"), [("latency_s", -1), ("latency_s", 10**18)])
+def test_a_record_with_impossible_times_is_refused(
+    harpoon: Operator, tmp_path: Path, name: str, value: int
+) -> None:
+    record = tmp_path / "record.json"
+    document = harpoon("route-explain", PROMPT, "-o", "json").json
+    document["data"]["inputs"]["models"][0][name] = value
+    record.write_text(json.dumps(document))
+    ran = harpoon("route-explain", "--replay", str(record))
+    assert ran.status == 2
+    assert "cannot be replayed" in ran.err

@@ -215,3 +215,25 @@ def test_a_value_that_cannot_be_is_refused(text: str) -> None:
 def test_free_memory_of_pools_that_are_not_listed_cannot_be_assumed() -> None:
     with pytest.raises(UsageFault, match="does not list its pools"):
         assume(replace(INPUTS, pools=None), ["vram.free=4"])
+
+
+def test_words_are_left_out_without_joining_lines() -> None:
+    assert without("Explain why\nthis is not\nso difficult", ["why", "difficult"]).split("\n") == [
+        "Explain ",
+        "this is not",
+        "so ",
+    ]
+
+
+@pytest.mark.parametrize("base", [-2.0, -1.0, 0.0, 1.0])
+def test_a_smaller_share_is_never_said_to_give_a_larger_model(base: float) -> None:
+    middle = replace(SMALL, name="middle", vram_mb=7000)
+    text = "Felton Farm Supplies ships 3 crates of 12 apples, sells 7 and gives 5 away. How many are left?"
+    models = (Known(SMALL), Known(middle), Known(LARGE))
+    found = decided(Inputs(Prompt(text), Policy(base=base, step=0.2), models, (CARD,)))
+    sizes = [one.model for one in found.candidates]
+    change = told(found)["asked share"]
+    assert change.change is not None
+    assert change.model is not None
+    larger = sizes.index(change.model) > sizes.index(found.model)
+    assert larger == change.change.endswith("or more")

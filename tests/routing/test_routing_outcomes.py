@@ -67,3 +67,13 @@ def test_answers_are_compared_with_what_was_expected_or_with_each_other(
 ) -> None:
     found = by_answers("p", small, large, expected)
     assert (found.small, found.large) == results
+
+
+def test_a_group_may_be_the_number_nought() -> None:
+    lines = [f'{{"prompt": "{prompt}", "small": 0, "large": 1, "group": 0}}' for prompt in "ab"]
+    assert [outcome.group for outcome in parse(lines, "f")] == ["0", "0"]
+
+
+def test_the_longest_prompt_fits_a_row() -> None:
+    outcome = Outcome("\u00e9" * 4 * 2**20, 0.0, 1.0, "g")
+    assert list(parse([to_line(outcome)], "f")) == [outcome]

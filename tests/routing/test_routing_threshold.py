@@ -105,3 +105,10 @@ def test_everything_together_is_one_sum() -> None:
     both = [decision.score.intercept, *(part.amount for part in decision.score.contributions)]
     both += [-part.amount for part in decision.threshold.parts]
     assert decision.margin == pytest.approx(math.fsum(both), abs=1e-9, rel=0)
+
+
+def test_the_smallest_units_leave_the_sum_its_digits() -> None:
+    policy = Policy(max_tokens=500, usd_per_log_odds=1e-320, s_per_log_odds=1e-320)
+    found = decide(PROMPT, [SMALL, LARGE], policy)
+    total = math.fsum([found.score.total, *(-amount for amount in parts(found).values())])
+    assert total == pytest.approx(found.margin, abs=1e-9, rel=0)

@@ -285,6 +285,10 @@ class Prompt:
     system: str | None = None
 
 
+GIVEN_UP = frozenset({"abort", "aborted", "cancelled", "canceled", "error", "failed"})
+"""The finish reasons that servers give for an end that is none: the engine failed, or dropped the request."""
+
+
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
     """One question to a data plane. `model` is the served name; None leaves a value to the server.

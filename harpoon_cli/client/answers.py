@@ -12,11 +12,8 @@ from harpoon_cli.client.refusals import error_in_success, error_words
 from harpoon_cli.client.retry import harmless, repeat, repeat_stream, unsent
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import ANSWER_CAP, EventScanner, Fields, parse_json
-from harpoon_cli.domain import Completion, Delta, Usage
+from harpoon_cli.domain import GIVEN_UP, Completion, Delta, Usage
 from harpoon_cli.errors import BrokenOff, GarbledAnswer, PlatformError, ServerFault
-
-_FAILURES = frozenset({"abort", "aborted", "cancelled", "canceled", "error", "failed"})
-"""The reasons that servers give for an end that is none: the engine failed, or dropped the request."""
 
 
 async def asked(transport: Transport, path: str, body: object, options: InferenceOptions) -> Fields:
@@ -184,7 +181,7 @@ class _Answer:
 
 def must_have_ended_well(text: str | None, finish_reason: str | None) -> None:
     """A server that gave up says so in the reason alone, after text that looks like an answer."""
-    if (finish_reason or "").lower() in _FAILURES:
+    if (finish_reason or "").lower() in GIVEN_UP:
         raise ServerFault(f"the server broke off its answer: its finish_reason is {finish_reason!r}")
     if not text and finish_reason is None:
         raise GarbledAnswer("the answer is empty, and does not say why it ended")

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from harpoon_cli.domain import GIVEN_UP
+
 DONE = b"[DONE]"
 """The data of the event after which nothing comes."""
 
@@ -64,6 +66,8 @@ class Event:
 
 _CONTENT = re.compile(rb'"(?:%b)"\s*:\s*"(?!")|"tool_calls"\s*:\s*\[(?!\s*\])' % "|".join(TEXTS).encode())
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"(?!")')
+_ENDS = (b'stop"', b'length"', b'tool_calls"')
+"""The reasons of nearly all ends; what else a server says is read with care."""
 
 
 def mark_in(data: bytes) -> Mark | None:
@@ -75,17 +79,24 @@ def read_event(data: bytes) -> Event:
     """Everything in one event, parsed only where it may be an error; `Unread` for what is no JSON object."""
     # Before Python 3.13 `in` raises and drops an error inside for each test of bytes: `find` does not.
     is_plain = data.startswith(b"{") and data.endswith(b"}") and data.find(b'"error"') < 0
+    finish = _FINISHED.search(data)
     return Event(
         content=_CONTENT.search(data) is not None,
-        finished=_FINISHED.search(data) is not None,
+        finished=finish is not None,
         usage=_usage_within(data),
-        error=None if is_plain else _event_error(_object(data)),
+        error=None if is_plain and _is_usual(finish, data) else _error_or_end(_object(data)),
     )
 
 
-def _event_error(fields: dict[str, object]) -> str | None:
-    reasons = {choice.get("finish_reason") for choice in _choices(fields)}
-    return _error(fields) or ("finish_reason is error" if "error" in reasons else None)
+def _is_usual(finish: re.Match[bytes] | None, data: bytes) -> bool:
+    return finish is None or data.startswith(_ENDS, finish.end())
+
+
+def _error_or_end(fields: dict[str, object]) -> str | None:
+    """What the server says of an error, or the finish reason with which it gave the answer up."""
+    reasons = {one.get("finish_reason") for one in (fields, *_choices(fields))}
+    given_up = sorted(str(one) for one in reasons if str(one).lower() in GIVEN_UP)
+    return _error(fields) or (f"finish_reason is {given_up[0]}" if given_up else None)
 
 
 def text_of(data: bytes) -> str:
@@ -117,10 +128,11 @@ _USAGE = re.compile(rb'"usage"\s*:\s*(?={)')
 def read_whole(body: bytes) -> Whole:
     """A whole answer, parsed only where its usage cannot be found without; `Unread` for what is none."""
     looks_whole = body.startswith(b"{") and body.rstrip().endswith(b"}") and body.find(b'"error"') < 0
-    if looks_whole and (usage := _usage_within(body)):
+    looks_good = looks_whole and _is_usual(_FINISHED.search(body), body)
+    if looks_good and (usage := _usage_within(body)):
         return Whole(usage, None)
     fields = _object(body)
-    error = _error(fields)
+    error = _error_or_end(fields)
     if error is None and not _choices(fields) and not isinstance(fields.get("text"), str):
         raise Unread("the answer has neither choices nor text")
     return Whole(_usage(fields.get("usage")), error)

@@ -90,7 +90,7 @@ async def calibrate_(
     """Fit the routing weights on outcomes of your own models; they are used if they prove better.
 
     A row is {"prompt": "…", "small": 0, "large": 1, "group": "…"}: results from 0 to 1; rows about the same
-    question share a group. Weights that beat neither a random order nor the prompt's length are refused.
+    question share a group. Weights that do not beat both a random order and the prompt's length are refused.
     """
     path = outcomes or outcomes_path()
     rows = read_outcomes(path)

@@ -183,6 +183,9 @@ BROKEN = {
         (stream(*WORDS, b"event: error\ndata: no\n\n"),), "error_event", 4
     ),
     "an error as the reason to finish": Broken((stream(*WORDS, event(delta("error"))),), "error_event", 4),
+    "an answer that the server gave up": Broken(
+        (stream(*WORDS, event(delta("abort")), DONE),), "error_event", 4
+    ),
     "a stream that ends without its end": Broken((stream(*WORDS),), "incomplete", 4),
     "a stream of nothing": Broken((stream(),), "incomplete", 0),
     "half of an event at the end": Broken((stream(*WORDS, STOP[:20]),), "incomplete", 4),

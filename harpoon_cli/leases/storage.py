@@ -49,9 +49,10 @@ def opened(path: Path, prepare: Prepare) -> tuple[sqlite3.Connection, Path | Non
     `OSError`, `sqlite3.Error` and `StorageFault` where there can be none.
     """
     private_directory(path.parent)
+    orphan = _orphan_set_aside(path)
     _create(path)
     try:
-        return _patiently(lambda: _connected(path, prepare)), None
+        return _patiently(lambda: _connected(path, prepare)), orphan
     except Ruined:
         aside = _set_aside(path, prepare)
         _create(path)
@@ -160,12 +161,28 @@ def _set_aside(path: Path, prepare: Prepare) -> Path | None:
             with closing(_patiently(lambda: _connected(path, prepare))):
                 return None
         except Ruined:
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-            aside = path.with_name(f"ruined-{stamp}-{secrets.token_hex(2)}-{path.name}")
-            for suffix in BESIDE:
-                with suppress(FileNotFoundError):
-                    path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-            return aside
+            return _moved(path)
+
+
+def _orphan_set_aside(path: Path) -> Path | None:
+    """Move a log whose file is gone, and say where to: SQLite would throw it away beside a new file."""
+    log = path.with_name(f"{path.name}-wal")
+    if path.exists() or not log.exists():
+        return None
+    with _alone(path.parent):
+        if path.exists() or not log.exists():  # another process has been here
+            return None
+        aside = _moved(path)
+        return aside.with_name(f"{aside.name}-wal")
+
+
+def _moved(path: Path) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    aside = path.with_name(f"ruined-{stamp}-{secrets.token_hex(2)}-{path.name}")
+    for suffix in BESIDE:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
 
 
 @contextmanager

@@ -407,6 +407,16 @@ def test_a_trace_elsewhere_tells_of_the_loss_of_the_whole_directory(tmp_path: Pa
     assert ledger.seems_lost()
 
 
+def test_a_log_whose_file_is_gone_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.with_name("ledger.db-wal").write_bytes(b"what was not in the file yet")
+    ledger = Ledger(path)
+    assert ledger.ruined is not None
+    assert ledger.ruined.read_bytes() == b"what was not in the file yet"
+    assert ledger.open_records() == ()
+    assert Ledger(path).ruined is None
+
+
 def test_losing_the_log_beside_it_loses_no_row(tmp_path: Path) -> None:
     def work() -> None:
         opened(tmp_path)

@@ -186,8 +186,8 @@ class Run:
         lingered_ns = now_ns - self.start_ns - LINGER_NS
         aged_ns = now_ns - AGED_NS
         for exchange, connection in list(self._active.items()):
-            if connection.waiting and connection.waiting[0][2] <= aged_ns and self._feed(connection):
-                continue
+            if connection.waiting and connection.waiting[0][2] <= aged_ns:
+                self._queue(connection)  # not now: all together would keep sockets waiting
             if exchange.began_ns <= limit_ns:
                 is_open = connection.state is State.OPEN
                 self._cut(exchange, Kind.TIMED_OUT if is_open else Kind.CONNECT_TIMED_OUT)

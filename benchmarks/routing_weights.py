@@ -19,7 +19,7 @@ from routing_data import BENCHES, Row, rows, sha256
 import harpoon_cli.routing
 from harpoon_cli.routing.decision import Quality
 from harpoon_cli.routing.fit import Fitted, fit
-from harpoon_cli.routing.measures import rank
+from harpoon_cli.routing.measures import calibration_error, rank
 from harpoon_cli.routing.weights_file import dump
 
 TARGET = Path(harpoon_cli.routing.__file__).with_name("weights.bin")
@@ -56,14 +56,24 @@ def main(folder: Path) -> None:
 
 
 def figures(train: list[Row], fitted: Fitted) -> tuple[tuple[str, float], ...]:
-    """APGR of each benchmark by scores of rows left out, and the mean of the five."""
+    """Of rows left out: each benchmark's APGR, the mean of the five, and the ECE of P(small is right)."""
     found = []
     for bench in BENCHES:
         places = [place for place, row in enumerate(train) if row.bench == bench]
         ranking = rank([fitted.scores[at] for at in places], [train[at].outcome.gain for at in places])
         found.append((f"APGR within {bench}", round(ranking.apgr.value, 3)))
     mean = sum(value for _, value in found) / len(found)
-    return (("APGR within a benchmark, mean of five", round(mean, 3)), *found)
+    told = [
+        (probability, row.outcome.small)
+        for probability, row in zip(fitted.small_is_right, train, strict=True)
+        if probability is not None
+    ]
+    error = calibration_error([one[0] for one in told], [one[1] for one in told]).value
+    return (
+        ("APGR within a benchmark, mean of five", round(mean, 3)),
+        *found,
+        ("ECE of P(small is right)", round(error, 3)),
+    )
 
 
 if __name__ == "__main__":

@@ -7,36 +7,52 @@ from collections.abc import Sequence
 from harpoon_cli.cli.forecast import Forecast
 from harpoon_cli.cli.routes import log_odds
 from harpoon_cli.render import words
-from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Tone
+from harpoon_cli.render.outcome import Cell, Column, Facts, Outcome, Table, Tone
+from harpoon_cli.routing.counterfactuals import explained
 from harpoon_cli.routing.decision import (
     CandidateResult,
     Contribution,
     Counterfactual,
     Decision,
+    Examined,
     GateResult,
+    Inputs,
+    Quality,
+    Undecided,
     Verdict,
 )
+from harpoon_cli.routing.engine import examine_on, why_none
 from harpoon_cli.routing.gates import NOT_KNOWN
+from harpoon_cli.routing.weights import Weights
 
-ExplainData = Decision | Forecast
-"""What route-explain prints as JSON: the decision, or with --batch the forecast."""
+ExplainData = Decision | Undecided | Forecast
+"""What route-explain prints as JSON: the decision, all but its model where none passes, or a forecast."""
 
 BAR_COLUMNS = 10
 
 NONE_WITHIN_BOUNDS = "none within bounds"
 
 
-def views_of(decision: Decision) -> list[Table | Facts]:
+def outcome_of(inputs: Inputs, weights: Weights | None) -> Outcome:
+    """The decision by these inputs, explained; where no model passes with the error that says why."""
+    found = explained(examine_on(inputs, weights), weights)
+    errors = [why_none(found, inputs.policy)] if isinstance(found, Undecided) else []
+    return Outcome(
+        data=found, views=views_of(found), ids=[found.model] if found.model is not None else [], errors=errors
+    )
+
+
+def views_of(decision: Examined) -> list[Table | Facts]:
     """The whole decision. The amounts are printed to the last digit that counts, so that they add up."""
     views: list[Table | Facts] = [_choice(decision), _sum(decision), _candidates(decision), _gates(decision)]
     if decision.counterfactuals is not None:
         views.append(_counterfactuals(decision.counterfactuals))
-    return [*views, _quality(decision)]
+    return [*views, _quality(decision.quality)]
 
 
-def _choice(decision: Decision) -> Facts:
+def _choice(decision: Examined) -> Facts:
     facts: list[tuple[str, Cell | str]] = [
-        ("model", Cell(decision.model, Tone.STRONG)),
+        ("model", _model(decision)),
         ("because", decision.reason),
         ("margin", _margin(decision)),
         ("familiarity", _familiarity(decision)),
@@ -45,15 +61,25 @@ def _choice(decision: Decision) -> Facts:
     ]
     if decision.inputs is not None and decision.inputs.assumed:
         facts.insert(0, ("assumed", Cell(", ".join(decision.inputs.assumed), Tone.WARN)))
+    if decision.inputs is not None and decision.inputs.pools is None:
+        facts.append(
+            ("pools", Cell(f"{NOT_KNOWN}: what they have, and have free, decided nothing", Tone.WARN))
+        )
     return Facts(facts)
 
 
-def _margin(decision: Decision) -> str:
+def _model(decision: Examined) -> Cell:
+    if decision.model is None:
+        return Cell(f"none; by the score alone {decision.wanted}", Tone.BAD)
+    return Cell(decision.model, Tone.STRONG)
+
+
+def _margin(decision: Examined) -> str:
     score, threshold = log_odds(decision.score.total), log_odds(decision.threshold.total)
     return f"{log_odds(decision.margin)} = score {score} - threshold {threshold}"
 
 
-def _familiarity(decision: Decision) -> Cell:
+def _familiarity(decision: Examined) -> Cell:
     found = decision.score.familiarity
     if found.familiar:
         return Cell(found.sentence)
@@ -61,13 +87,13 @@ def _familiarity(decision: Decision) -> Cell:
     return Cell(f"unfamiliar: policy default used ({why})", Tone.WARN)
 
 
-def _probability(decision: Decision) -> str:
+def _probability(decision: Examined) -> str:
     if decision.small_is_right is None:
         return "not known: nothing fitted was used"
     return f"with probability {decision.small_is_right:.0%}, for the models the weights were fitted on"
 
 
-def _sum(decision: Decision) -> Table:
+def _sum(decision: Examined) -> Table:
     """Every line of the sum with its sign: the last line is that of all above it."""
     parts = [part for part in decision.score.contributions if part.amount]
     parts.sort(key=lambda part: -abs(part.amount))
@@ -109,7 +135,7 @@ def _bar(amount: float, largest: float) -> str:
     return ("+" if amount > 0 else "-") * length
 
 
-def _candidates(decision: Decision) -> Table:
+def _candidates(decision: Examined) -> Table:
     columns = [
         Column("model", "model"),
         Column("passed", "can run"),
@@ -136,7 +162,7 @@ def _candidate_row(result: CandidateResult) -> Sequence[Cell | str]:
     ]
 
 
-def _gates(decision: Decision) -> Table:
+def _gates(decision: Examined) -> Table:
     """Every gate of every candidate, a column each."""
     columns = [Column("gate", "gate"), *(Column(one.model, one.model) for one in decision.candidates)]
     rows: list[Sequence[Cell | str]] = []
@@ -165,9 +191,16 @@ def _counterfactuals(found: Sequence[Counterfactual]) -> Table:
     return Table(columns, rows)
 
 
-def _quality(decision: Decision) -> Facts:
-    quality = decision.quality
+def _quality(quality: Quality) -> Facts:
+    """How good the very weights in use are, on rows left out of the fit, and what they were made from."""
     facts: list[tuple[str, Cell | str]] = [("weights", f"{quality.weights}: {quality.note}")]
     facts += [(name, f"{value:.3g}") for name, value in quality.figures]
     facts.append(("measured on", quality.source))
+    made = (
+        ("licence of the data", quality.licence),
+        ("training set, SHA-256", quality.training_sha256),
+        ("fitted on", quality.fitted),
+        ("made again by", quality.rebuild),
+    )
+    facts += [(name, told) for name, told in made if told]
     return Facts(facts, title="held-out quality and calibration of the weights in use")

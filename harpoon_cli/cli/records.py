@@ -93,6 +93,12 @@ def _object(kind: type, value: object, at: str) -> object:
     names = [field.name for field in fields(kind)]
     if missing := [name for name in names if name not in value]:
         raise _unfit(at, f"an object with {', '.join(missing)}")
+    # It may have counted where it was recorded: without it, this would be another decision.
+    if unknown := [name for name in value if name not in names]:
+        raise UsageFault(
+            f"the record cannot be replayed: {at} has {unknown[0][:60]!r}, which is not known here",
+            hint="replay it with the version of harpoon that recorded it",
+        )
     return kind(**{name: _read(hints[name], value[name], f"{at}.{name}") for name in names})
 
 

@@ -1,7 +1,8 @@
 """What would have to be different for another model: found by deciding again, told only if it was seen.
 
 For every axis one thing is changed and all else is left as it is. Within the bounds the nearest change that
-is found is given; a search over a grid may miss one that is nearer.
+is found is given: between the steps of a fine grid by halving, so that only a stretch that flips and flips
+back within one step can be missed. Where no model passes, what is looked for is any that would.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TypeVar
 
-from harpoon_cli.errors import HarpoonError
 from harpoon_cli.routing import changes
-from harpoon_cli.routing.decision import CandidateResult, Counterfactual, Decision, Inputs
-from harpoon_cli.routing.engine import decide_on
+from harpoon_cli.routing.decision import CandidateResult, Counterfactual, Examined, Inputs
+from harpoon_cli.routing.engine import examine_on
 from harpoon_cli.routing.rewording import PHRASES, WORDS_DROPPED, by_effect, without
 from harpoon_cli.routing.weights import Weights
 
@@ -25,42 +27,46 @@ SHORTEST_S = 0.01
 LARGEST_SLICE_MB = 1024 * 1024
 MOST_TOKENS = 1_000_000
 
-_GRID = 6
-_HALVINGS = 24
+_GRID = 24
+"""Steps between a value and its bound: of a fifth each, for a factor of 100."""
+
+_HALVINGS = 40
+_DIGITS = (3, 6, 9, 12, 17)
+"""A value is told with as few as flip the decision."""
 
 Change = tuple[str, str]
 """A sentence, and the model that is used then."""
+
+T = TypeVar("T", bound=Examined)
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
     """Decides again and again, about one decision."""
 
-    decision: Decision
+    decision: Examined
     inputs: Inputs
     weights: Weights | None
 
     def other(self, inputs: Inputs) -> str | None:
-        """The model by these inputs, where that is another one; None where none passes either."""
+        """The model by these inputs, where that is another one; None where none passes."""
         same = inputs.prompt is self.inputs.prompt
-        try:
-            found = decide_on(inputs, self.weights, known_score=self.decision.score if same else None)
-        except HarpoonError:
-            return None
+        found = examine_on(inputs, self.weights, known_score=self.decision.score if same else None)
         return found.model if found.model != self.decision.model else None
 
     def scored(self, text: str) -> float:
         """The score of another wording."""
-        return decide_on(changes.with_text(self.inputs, text), self.weights).score.total
+        return examine_on(changes.with_text(self.inputs, text), self.weights).score.total
 
     @property
     def models(self) -> tuple[CandidateResult, ...]:
         """Those that the operator lets be used."""
         policy = self.inputs.policy
+        allowed = policy.allow if policy.pin is None else (policy.pin,)
         return tuple(
             one
             for one in self.decision.candidates
-            if (not policy.allow or one.model in policy.allow) and one.model not in policy.deny
+            if (not allowed or one.model in allowed) and one.model not in policy.deny
         )
 
     def nearest(
@@ -83,13 +89,14 @@ class _Search:
                 no = middle
             else:
                 yes = middle
-        told = _rounded(yes, up=yes > no)
-        value = told if self.other(change(told)) is not None else yes
-        model = self.other(change(value))
-        return None if model is None else (value, model)
+        for digits in _DIGITS:
+            value = _rounded(yes, digits, up=yes > no)
+            if (model := self.other(change(value))) is not None:
+                return value, model
+        return None
 
 
-def counterfactuals(decision: Decision, weights: Weights | None = None) -> tuple[Counterfactual, ...]:
+def counterfactuals(decision: Examined, weights: Weights | None = None) -> tuple[Counterfactual, ...]:
     """One for each of price, latency, free VRAM, asked share, context and wording, in this order.
 
     The decision must have its inputs; weights are those it was made by.
@@ -98,7 +105,7 @@ def counterfactuals(decision: Decision, weights: Weights | None = None) -> tuple
     search = _Search(decision, decision.inputs, weights)
     found = []
     for axis, bounds, changes_of in _AXES:
-        pinned = decision.pinned
+        pinned = decision.pinned and decision.model is not None
         change = None if pinned else next(changes_of(search), None)
         told = f"{bounds}; the model is asked for by name" if pinned else bounds
         sentence, model = change or (None, None)
@@ -106,7 +113,7 @@ def counterfactuals(decision: Decision, weights: Weights | None = None) -> tuple
     return tuple(found)
 
 
-def explained(decision: Decision, weights: Weights | None = None) -> Decision:
+def explained(decision: T, weights: Weights | None = None) -> T:
     """The decision with its counterfactuals."""
     return replace(decision, counterfactuals=counterfactuals(decision, weights))
 
@@ -131,7 +138,7 @@ def _times(search: _Search, change: Callable[[float], Inputs], what: str) -> Ite
     for end in (MOST_TIMES, 1 / MOST_TIMES):
         if (near := search.nearest(change, 1.0, end)) is not None:
             factor, model = near
-            yield abs(math.log(factor)), f"if {what} cost {factor:.6g} times as much", model
+            yield abs(math.log(factor)), f"if {what} cost {_written(factor)} times as much", model
 
 
 def _latency(search: _Search) -> Iterator[Change]:
@@ -146,7 +153,9 @@ def _latency(search: _Search) -> Iterator[Change]:
             if start != end and (near := search.nearest(answers, start, end)) is not None:
                 seconds, model = near
                 distance = abs(math.log(seconds / start))
-                found.append((distance, f"if an answer of {one.model} took {seconds:.6g} s {than}", model))
+                found.append(
+                    (distance, f"if an answer of {one.model} took {_written(seconds)} s {than}", model)
+                )
     for _, sentence, model in sorted(found):
         yield sentence, model
 
@@ -180,6 +189,8 @@ def _share(search: _Search) -> Iterator[Change]:
 def _nearest_share(search: _Search, start: float, end: float) -> tuple[float, str] | None:
     """In thousandths; larger shares never give a smaller model, so on the way only a larger one counts."""
     sizes = [one.model for one in search.decision.candidates]
+    if search.decision.model is None:
+        return None  # it removes nobody
     now = sizes.index(search.decision.model)
 
     def beyond(thousandths: int) -> str | None:
@@ -215,9 +226,10 @@ def _context(search: _Search) -> Iterator[Change]:
             model = search.other(replace(inputs, policy=replace(policy, max_tokens=longest)))
             if model is not None:
                 yield f"if an answer might have {longest} tokens or more (--max-tokens)", model
-    model = search.other(changes.with_context(inputs, decision.model, needed - 1)) if needed > 1 else None
-    if model is not None:
-        yield f"if {decision.model} had a context of {needed - 1} tokens or less", model
+    if decision.model is not None and needed > 1:
+        model = search.other(changes.with_context(inputs, decision.model, needed - 1))
+        if model is not None:
+            yield f"if {decision.model} had a context of {needed - 1} tokens or less", model
 
 
 def _wording(search: _Search) -> Iterator[Change]:
@@ -240,11 +252,16 @@ def _quoted(words: Sequence[str]) -> str:
     return ("the word " if len(words) == 1 else "the words ") + ", ".join(f'"{word}"' for word in words)
 
 
-def _rounded(value: float, *, up: bool) -> float:
-    """To three significant digits, away from where it flips not."""
-    scale = 10.0 ** (math.floor(math.log10(value)) - 2)
-    steps = value / scale
-    return float(f"{(math.ceil(steps) if up else math.floor(steps)) * scale:.3g}")
+def _written(value: float) -> str:
+    """To the last digit: this very value was seen to flip the decision."""
+    return repr(value).removesuffix(".0")
+
+
+def _rounded(value: float, digits: int, *, up: bool) -> float:
+    """To so many significant digits, away from where it flips not; whole where that is all of them."""
+    told = Decimal(repr(value))
+    place = Decimal(1).scaleb(told.adjusted() - digits + 1)
+    return float(told.quantize(place, ROUND_CEILING if up else ROUND_FLOOR)) if told else 0.0
 
 
 _AXES: tuple[tuple[str, str, Callable[[_Search], Iterator[Change]]], ...] = (

@@ -297,3 +297,26 @@ class Decision:
     quality: Quality
     inputs: Inputs | None = None
     counterfactuals: tuple[Counterfactual, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """What a decision is where no model passes its gates: all but a model; reason says what is in the way."""
+
+    model: None
+    wanted: str
+    pinned: bool
+    reason: str
+    margin: float
+    score: Score
+    threshold: Threshold
+    small_is_right: float | None
+    prompt_tokens: int
+    candidates: tuple[CandidateResult, ...]
+    quality: Quality
+    inputs: Inputs | None = None
+    counterfactuals: tuple[Counterfactual, ...] | None = None
+
+
+Examined = Decision | Undecided
+"""What came of looking at all candidates."""

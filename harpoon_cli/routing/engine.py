@@ -13,11 +13,13 @@ from harpoon_cli.routing.decision import (
     Candidate,
     CandidateResult,
     Decision,
+    Examined,
     ExpectedCost,
     Inputs,
     Policy,
     Score,
     Threshold,
+    Undecided,
     Verdict,
 )
 from harpoon_cli.routing.gates import judge
@@ -51,6 +53,18 @@ def decide(
     the context. Raises NoSuchModel where the policy names no candidate; where no model passes NothingFits, or
     BreakerOpen or CostCeilingReached where that alone removes every model.
     """
+    return _decided(examine(prompt, candidates, policy, weights, known_score=known_score), policy)
+
+
+def examine(
+    prompt: Prompt,
+    candidates: Sequence[Candidate],
+    policy: Policy,
+    weights: Weights | None = None,
+    *,
+    known_score: Score | None = None,
+) -> Examined:
+    """`decide`, but where no model passes that is told with all that was found, and not raised."""
     ordered = sorted(candidates, key=lambda candidate: _size(candidate.model))
     _check_names([candidate.model.name for candidate in ordered], policy)
     weights = weights or shipped()
@@ -65,13 +79,13 @@ def decide(
         ]
     )
     wanted, deciding = _wanted(steps, scored, threshold(terms, ordered[:1], 1))
-    chosen = _chosen(results, wanted, policy)
-    return Decision(
-        model=chosen.model,
+    chosen, margin = _chosen(results, wanted), scored.total - deciding.total
+    found = Decision(
+        model=chosen or wanted,
         wanted=wanted,
         pinned=policy.pin is not None,
-        reason=_reason(chosen.model, wanted, scored.total - deciding.total, results, policy),
-        margin=scored.total - deciding.total,
+        reason=_reason(chosen or wanted, wanted, margin, results, policy),
+        margin=margin,
         score=scored,
         threshold=deciding,
         small_is_right=_small_is_right(scored, weights),
@@ -79,14 +93,46 @@ def decide(
         candidates=results,
         quality=weights.quality if scored.familiarity.familiar else QUALITY,
     )
+    return found if chosen else _undecided(found, policy)
 
 
 def decide_on(
     inputs: Inputs, weights: Weights | None = None, *, known_score: Score | None = None
 ) -> Decision:
     """`decide`, with its inputs in the decision, so that it can be explained and made again."""
-    found = decide(inputs.prompt, inputs.candidates(), inputs.policy, weights, known_score=known_score)
+    return _decided(examine_on(inputs, weights, known_score=known_score), inputs.policy)
+
+
+def examine_on(
+    inputs: Inputs, weights: Weights | None = None, *, known_score: Score | None = None
+) -> Examined:
+    """`examine`, with its inputs in what was found."""
+    found = examine(inputs.prompt, inputs.candidates(), inputs.policy, weights, known_score=known_score)
     return replace(found, inputs=inputs)
+
+
+def _decided(found: Examined, policy: Policy) -> Decision:
+    if isinstance(found, Undecided):
+        raise why_none(found, policy)
+    return found
+
+
+def _undecided(found: Decision, policy: Policy) -> Undecided:
+    """The same without a model."""
+    told = Undecided(
+        model=None,
+        wanted=found.wanted,
+        pinned=found.pinned,
+        reason="",
+        margin=found.margin,
+        score=found.score,
+        threshold=found.threshold,
+        small_is_right=found.small_is_right,
+        prompt_tokens=found.prompt_tokens,
+        candidates=found.candidates,
+        quality=found.quality,
+    )
+    return replace(told, reason=why_none(told, policy).message)
 
 
 def _small_is_right(scored: Score, weights: Weights) -> float | None:
@@ -174,16 +220,16 @@ def _expected_cost(model: Model, question: Question) -> ExpectedCost | None:
     return ExpectedCost(money, question.prompt_tokens, answer_tokens) if money else None
 
 
-def _chosen(results: Sequence[CandidateResult], wanted: str, policy: Policy) -> CandidateResult:
+def _chosen(results: Sequence[CandidateResult], wanted: str) -> str | None:
+    """The model that is wanted, else the next larger that passes, else the next smaller."""
     at = next(place for place, result in enumerate(results) if result.model == wanted)
     by_preference = [*results[at:], *reversed(results[:at])]
-    chosen = next((result for result in by_preference if result.passed), None)
-    if chosen is None:
-        raise _nothing_fits(results, policy)
-    return chosen
+    return next((result.model for result in by_preference if result.passed), None)
 
 
-def _nothing_fits(results: Sequence[CandidateResult], policy: Policy) -> HarpoonError:
+def why_none(found: Undecided, policy: Policy) -> HarpoonError:
+    """The error that says why no model passes; see `decide`."""
+    results = found.candidates
     named = [result for result in results if result.model == policy.pin]
     considered = [
         result for result in results if all(gate.verdict is not Verdict.EXCLUDED for gate in result.gates)

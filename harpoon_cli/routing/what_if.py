@@ -12,6 +12,9 @@ from harpoon_cli.routing import changes
 from harpoon_cli.routing.decision import Inputs
 from harpoon_cli.routing.names import nearest
 
+ABOUT_POOLS = ("vram.free", "tflops.free", "slices.free", "price.hour")
+"""How assumptions begin that do nothing where no pools are known."""
+
 _MODEL = "MODEL"
 _LARGEST = 1e9
 
@@ -88,7 +91,7 @@ def assume(inputs: Inputs, assumptions: Iterable[str]) -> Inputs:
         if not equals:
             raise UsageFault(f"--what-if {text[:60]!r} is not KEY=VALUE", hint="--what-if vram.free=40")
         key, model = _key(inputs, name.strip())
-        if key.name.endswith(".free") and inputs.pools is None:
+        if key.name in ABOUT_POOLS and inputs.pools is None:
             raise UsageFault(f"--what-if {name} would do nothing: the platform does not list its pools")
         changed = key.apply(inputs, model, _value(key, name, written))
         inputs = replace(changed, assumed=(*inputs.assumed, text))

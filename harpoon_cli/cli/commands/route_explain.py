@@ -19,7 +19,7 @@ from harpoon_cli.cli.arguments import (
     SystemOption,
 )
 from harpoon_cli.cli.command import command, new_app
-from harpoon_cli.cli.explaining import views_of
+from harpoon_cli.cli.explaining import outcome_of
 from harpoon_cli.cli.forecast import forecast, forecast_views, read_batch
 from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.placement import known_pools
@@ -27,13 +27,12 @@ from harpoon_cli.cli.prompts import read_prompt
 from harpoon_cli.cli.replaying import replayed
 from harpoon_cli.cli.routes import Asked, inputs_for, only_pool
 from harpoon_cli.cli.session import Session
-from harpoon_cli.domain import Prompt
-from harpoon_cli.errors import HarpoonError, NotAsExpected, UsageFault
+from harpoon_cli.domain import Pool, Prompt
+from harpoon_cli.errors import Exit, HarpoonError, NotAsExpected, PlatformError, UsageFault
 from harpoon_cli.render.outcome import Outcome
-from harpoon_cli.routing.counterfactuals import explained
-from harpoon_cli.routing.decision import Decision, Inputs
+from harpoon_cli.routing.decision import Decision, Undecided
 from harpoon_cli.routing.engine import decide_on
-from harpoon_cli.routing.what_if import assume, described
+from harpoon_cli.routing.what_if import ABOUT_POOLS, assume, described
 
 app = new_app()
 
@@ -112,9 +111,28 @@ async def route_explain(
         _refuse_with("--batch", prompt, file, explain.expect)
         return await _forecast(session, explain, asked, pool, system)
     text = Prompt(await read_prompt(prompt, file), system)
-    pools = only_pool(session, await known_pools(session), pool)
+    pools = await _pools(session, explain, asked, pool)
     inputs = assume(inputs_for(session, text, pools, asked), explain.what_if or ())
-    return _held_against(_outcome(inputs), expected)
+    return _held_against(outcome_of(inputs, installed()), expected)
+
+
+async def _pools(
+    session: Session, explain: ExplainOptions, asked: Asked, pool: str | None
+) -> tuple[Pool, ...] | None:
+    """The pools that may be used; None, and a note, where they cannot be asked for and nothing needs them.
+
+    What only pools can answer is not decided without them: prices, regions, a pool that is named.
+    """
+    routing, lease = session.settings.routing, session.settings.lease
+    assumed = any(text.strip().startswith(ABOUT_POOLS) for text in explain.what_if or ())
+    required = (pool, asked.max_cost, lease.max_cost, routing.regions, assumed)
+    try:
+        return only_pool(session, await known_pools(session), pool)
+    except PlatformError as trouble:
+        if trouble.exit is not Exit.UNREACHABLE or any(required):
+            raise
+        session.screen.note(f"the pools are not known: {trouble.message}")
+        return None
 
 
 def _others(explain: ExplainOptions) -> tuple[object, ...]:
@@ -126,18 +144,12 @@ def _refuse_with(option: str, *others: object) -> None:
         raise UsageFault(f"{option} takes everything from its file", hint="leave the other options out")
 
 
-def _outcome(inputs: Inputs) -> Outcome:
-    weights = installed()
-    decision = explained(decide_on(inputs, weights), weights)
-    return Outcome(data=decision, views=views_of(decision), ids=[decision.model])
-
-
 async def _forecast(
     session: Session, explain: ExplainOptions, asked: Asked, pool: str | None, system: str | None
 ) -> Outcome:
     assert explain.batch is not None, "asked for"
     prompts = read_batch(explain.batch)
-    pools = only_pool(session, await known_pools(session), pool)
+    pools = await _pools(session, explain, asked, pool)
     weights = installed()
     like = inputs_for(session, Prompt("", system), pools, asked)
     inputs = assume(like, explain.what_if or ())
@@ -162,9 +174,9 @@ _ASSERTED = ("model", "wanted", "pool")
 def _held_against(outcome: Outcome, expected: Sequence[tuple[str, str]]) -> Outcome:
     """The outcome, with an error for each expectation that is not met."""
     decision = outcome.data
-    assert isinstance(decision, Decision), "a forecast has nothing to be asserted"
-    chosen = next(one for one in decision.candidates if one.model == decision.model)
-    found = {"model": decision.model, "wanted": decision.wanted, "pool": str(chosen.pool or "none")}
+    assert isinstance(decision, Decision | Undecided), "a forecast has nothing to be asserted"
+    pool = next((one.pool for one in decision.candidates if one.model == decision.model), None)
+    found = {"model": decision.model or "none", "wanted": decision.wanted, "pool": pool or "none"}
     errors: list[HarpoonError] = [
         NotAsExpected(f"the decision has {key}={found[key]}, not {key}={value}: {decision.reason}")
         for key, value in expected

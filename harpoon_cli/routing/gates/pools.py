@@ -9,7 +9,7 @@ from harpoon_cli.routing.room import Question, listed, named_pools
 
 def _judge(candidate: Candidate, question: Question) -> tuple[Verdict, str]:
     if candidate.pools is None:
-        return Verdict.PASSED, f"{NOT_KNOWN}: the platform does not list its pools"
+        return Verdict.PASSED, f"{NOT_KNOWN}: there is no list of pools"
     found = named_pools(candidate)
     if found:
         return Verdict.PASSED, f"may use {listed([pool.id for pool in found])}"

@@ -17,6 +17,9 @@ from harpoon_cli.routing.decision import Inputs, Known, Policy
 from harpoon_cli.settings.model import Settings
 from harpoon_cli.settings.paths import state_dir
 
+SOON_S = 5.0
+"""A limit that leaves no call ends soon enough not to count: the call itself waits as long for it."""
+
 
 def policy_of(settings: Settings, catalogue: Catalogue) -> Policy:
     """The configured policy; `NoSuchModel` where it names a model that there is not."""
@@ -47,13 +50,14 @@ def inputs_of(
 ) -> Inputs:
     """What the decision about a prompt is made of: all models of the catalogue, and what is known now."""
     predicted = latencies.predicted(session.account)
-    shut_s = breaker_shut_s(session.settings)
+    shut_s, limit = breaker_shut_s(session.settings), rate_limit(session.settings)
+    left, for_s = limit or (None, None)
     models = session.catalogue.models.values()
     return Inputs(
         prompt=prompt,
         # Nothing is paid for a lease that is held already.
         policy=replace(policy, max_cost=None) if held else policy,
-        models=tuple(Known(model, predicted.get(model.name), shut_s) for model in models),
+        models=tuple(Known(model, predicted.get(model.name), shut_s, left, for_s) for model in models),
         pools=None if pools is None else tuple(_looked_at(pool) for pool in pools),
         held=held,
     )
@@ -74,3 +78,13 @@ def breaker_shut_s(settings: Settings) -> float | None:
     if breaker.phase(health, rules, now) is not Phase.OPEN:
         return 0.0
     return breaker.open_for_s(health, rules, now)
+
+
+def rate_limit(settings: Settings) -> tuple[int, float] | None:
+    """How many calls the platform's rate limit leaves, and for how many seconds; None where none is known.
+
+    Of the limits of where leases come from and where prompts go, the one that leaves less.
+    """
+    guards = (guard(settings, plane) for plane in ("control", "inference"))
+    limits = [limit for one in guards if one is not None and (limit := one.limit()) is not None]
+    return min((one for one in limits if one[0] or one[1] > SOON_S), default=None)

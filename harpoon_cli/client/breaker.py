@@ -56,7 +56,8 @@ class Health:
 
     asked_at is when the last call began that failed, or that was let through while it was open; healed_at is
     when it last recovered, passed how many calls it was given since; `reserve` is what repeats are paid
-    from, as it was at reserve_at.
+    from, as it was at reserve_at. calls_left is what the host said at told_at of its rate limit, which ends
+    at limited_until: see `rates`.
     """
 
     failures: int = 0
@@ -65,6 +66,9 @@ class Health:
     passed: int = 0
     reserve: float = RESERVE
     reserve_at: float = 0.0
+    calls_left: int = 0
+    told_at: float = 0.0
+    limited_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +156,8 @@ def at_rest(health: Health, now: float) -> bool:
     """Is there nothing to keep of a host, since it is as one that was never met?"""
     remembered_s = RECOVERY_S if health.healed_at <= now else 0.0
     return (
-        health.failures == 0 and reserve_at(health, now) >= RESERVE and now - health.healed_at >= remembered_s
+        health.failures == 0
+        and reserve_at(health, now) >= RESERVE
+        and now - health.healed_at >= remembered_s
+        and not health.told_at <= now < health.limited_until
     )

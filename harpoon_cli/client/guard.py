@@ -6,13 +6,13 @@ What is in a `with urgent():` is never held back: what may be billing is found a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from time import time
 
-from harpoon_cli.client import breaker
+from harpoon_cli.client import breaker, rates
 from harpoon_cli.client.breaker import Admission, Phase, Rules
 from harpoon_cli.client.health_file import HealthFile
 from harpoon_cli.client.refusals import CAPACITY_CODES
@@ -63,6 +63,7 @@ class Guard:
         self._rules = rules or Rules()
         self._now = now
         self._sleep = sleep
+        self._heard: tuple[int, rates.Rate | None] | None = None
 
     async def admitted(self, *, within_s: float) -> float:
         """The moment at which the call may go, for `ended`; `BreakerOpen` where it may not.
@@ -95,11 +96,17 @@ class Guard:
             retry_after_s=wait_s,
         )
 
+    def heard(self, status: int, headers: Mapping[str, str]) -> None:
+        """The head of an answer is there; what it tells of a rate limit is kept when the call has `ended`."""
+        self._heard = status, rates.told(status, headers, self._now())
+
     def ended(self, began_at: float, error: PlatformError | None = None) -> None:
         """What became of a call that was let through: its error, or None for a whole answer."""
-        now = self._now()
+        now, heard, self._heard = self._now(), self._heard, None
 
         def learn(health: breaker.Health) -> tuple[breaker.Health, None]:
+            if heard is not None:
+                health = rates.remembered(health, heard[1], heard[0], now)
             if _is_failure(error):
                 return breaker.failed(health, self._rules, now, began_at=began_at), None
             return breaker.succeeded(health, self._rules, now), None
@@ -113,6 +120,13 @@ class Guard:
             self._name, lambda health: breaker.may_repeat(health, self._rules, now, urgent=hurried), now
         )
 
+    def limit(self) -> tuple[int, float] | None:
+        """How many calls the rate limit leaves, and for how many seconds; None where no limit is known."""
+        now = self._now()
+        health = self._shared.health(self._name)
+        left = rates.limit(health, now)
+        return None if left is None else (left, health.limited_until - now)
+
     def told(self) -> tuple[bool, str]:
         """Whether calls are held back now, and where the host stands, in words."""
         now = self._now()
@@ -124,7 +138,9 @@ class Guard:
                 f"nothing is sent until {_clock(now + left_s)}" if left_s else "the next call is let through"
             )
             return True, f"open for {where}: {health.failures} failures in a row, {then}"
-        return False, f"closed for {where}; {breaker.reserve_at(health, now):.0f} repeats in reserve"
+        left = rates.limit(health, now)
+        limit = f", {left} calls left until {_clock(health.limited_until)}" if left is not None else ""
+        return False, f"closed for {where}; {breaker.reserve_at(health, now):.0f} repeats in reserve{limit}"
 
     @property
     def trouble(self) -> str | None:

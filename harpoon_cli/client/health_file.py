@@ -20,7 +20,7 @@ from typing import TypeVar
 from harpoon_cli.client.breaker import Health, at_rest
 from harpoon_cli.errors import HarpoonError
 
-FILE_CAP_BYTES = 64 * 1024
+FILE_CAP_BYTES = 128 * 1024
 HOSTS_CAP = 200
 """How much of the file is read, and how many hosts are kept in it."""
 
@@ -127,8 +127,18 @@ def _health(value: object) -> Health | None:
     numbers = [number for name in names if (number := _number(value[name])) is not None]
     if len(numbers) != len(names):
         return None
-    failures, asked_at, healed_at, passed, reserve, reserve_at = numbers
-    return Health(int(failures), asked_at, healed_at, int(passed), reserve, reserve_at)
+    failures, asked_at, healed_at, passed, reserve, reserve_at, calls_left, told_at, limited_until = numbers
+    return Health(
+        failures=int(failures),
+        asked_at=asked_at,
+        healed_at=healed_at,
+        passed=int(passed),
+        reserve=reserve,
+        reserve_at=reserve_at,
+        calls_left=int(calls_left),
+        told_at=told_at,
+        limited_until=limited_until,
+    )
 
 
 def _number(value: object) -> float | None:

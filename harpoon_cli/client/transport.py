@@ -165,6 +165,8 @@ class Transport:
         call = _Call(where, exchange, ends_at, partial(way_out, self.endpoint, self._network))
         try:
             response = await self._sent(question, call)
+            if self._guard is not None:
+                self._guard.heard(response.status_code, response.headers)
             try:
                 yield await self._accepted(self._begun(response, call))
             finally:

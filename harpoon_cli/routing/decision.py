@@ -30,7 +30,7 @@ class Candidate:
     pools, and then nothing about them is checked. held: the one pool is a slice that is held already.
     refusals: what pools said to requests of this very command. latency_s is how long an answer is predicted
     to take. shut_s is for how long the circuit breaker sends nothing where this model answers, 0 for not at
-    all. calls_left is how many calls its rate limit leaves now.
+    all. calls_left is how many calls its rate limit leaves for the next calls_for_s seconds.
     """
 
     model: Model
@@ -40,6 +40,7 @@ class Candidate:
     refusals: tuple[Refusal, ...] = ()
     shut_s: float | None = None
     calls_left: int | None = None
+    calls_for_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Known:
     latency_s: float | None = None
     shut_s: float | None = None
     calls_left: int | None = None
+    calls_for_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class Inputs:
                 refusals=self.refusals,
                 shut_s=known.shut_s,
                 calls_left=known.calls_left,
+                calls_for_s=known.calls_for_s,
             )
             for known in self.models
         )

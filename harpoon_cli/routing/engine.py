@@ -7,7 +7,14 @@ from dataclasses import replace
 from decimal import Decimal
 
 from harpoon_cli.domain import Model, Prompt
-from harpoon_cli.errors import BreakerOpen, CostCeilingReached, HarpoonError, NoSuchModel, NothingFits
+from harpoon_cli.errors import (
+    BreakerOpen,
+    CostCeilingReached,
+    HarpoonError,
+    NoSuchModel,
+    NothingFits,
+    RateLimited,
+)
 from harpoon_cli.pricing import cost_of_lease, cost_of_tokens
 from harpoon_cli.routing.decision import (
     Candidate,
@@ -51,7 +58,7 @@ def decide(
     The score names a model among those the policy allows; where a gate removed that one, the next larger that
     passes is taken, then the next smaller. Only the prompt's text is scored; its system text counts towards
     the context. Raises NoSuchModel where the policy names no candidate; where no model passes NothingFits, or
-    BreakerOpen or CostCeilingReached where that alone removes every model.
+    BreakerOpen, RateLimited or CostCeilingReached where that alone removes every model.
     """
     return _decided(examine(prompt, candidates, policy, weights, known_score=known_score), policy)
 
@@ -240,6 +247,8 @@ def why_none(found: Undecided, policy: Policy) -> HarpoonError:
     failed = [{gate.gate for gate in result.failed} for result in considered]
     if all(gates == {"breaker"} for gates in failed):
         return BreakerOpen(message, hint="run the command again then")
+    if all(gates <= {"breaker", "rate"} for gates in failed):
+        return RateLimited(message, hint="run the command again then")
     if all(gates == {"budget"} for gates in failed):
         return CostCeilingReached(message, hint="raise --max-cost, or choose a cheaper pool: harpoon pools")
     roomless = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from harpoon_cli.cli.explaining import outcome_of
@@ -13,6 +12,7 @@ from harpoon_cli.errors import NotAsExpected, UsageFault
 from harpoon_cli.render.envelope import plain
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.routing.decision import Inputs
+from harpoon_cli.values import replace
 
 _HINT = "harpoon route-explain PROMPT -o json > FILE, or infer with --explain"
 

@@ -12,13 +12,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
 from pathlib import Path
 from time import sleep
 from typing import TypeVar
 
 from harpoon_cli.client.breaker import Health, at_rest
 from harpoon_cli.errors import HarpoonError
+from harpoon_cli.values import asdict
 
 FILE_CAP_BYTES = 128 * 1024
 HOSTS_CAP = 200
@@ -120,9 +120,14 @@ def _read(file: int) -> dict[str, Health]:
     return {name: health for name, value in hosts if (health := _health(value)) is not None}
 
 
+_LATER: dict[str, object] = {"calls_left": 0, "told_at": 0.0, "limited_until": 0.0}
+"""What older versions wrote nothing of."""
+
+
 def _health(value: object) -> Health | None:
-    names = [field.name for field in fields(Health)]
-    if not isinstance(value, dict) or value.keys() != set(names):
+    names = Health.__struct_fields__
+    value = _LATER | value if isinstance(value, dict) else None
+    if value is None or value.keys() != set(names):
         return None
     numbers = [number for name in names if (number := _number(value[name])) is not None]
     if len(numbers) != len(names):

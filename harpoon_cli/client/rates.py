@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from harpoon_cli.client.breaker import Health
 from harpoon_cli.client.exchange import http_date
 from harpoon_cli.client.refusals import LONGEST_WAIT_S, retry_after_s
+from harpoon_cli.values import Struct, replace
 
 TOO_MANY_REQUESTS = 429
 
@@ -40,8 +40,7 @@ _SPAN = re.compile(
 _SECONDS = (86400.0, 3600.0, 60.0, 1.0, 0.001)
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """So many calls may still be made in the next `for_s` seconds."""
 
     left: int

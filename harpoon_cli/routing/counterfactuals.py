@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from harpoon_cli.routing.decision import CandidateResult, Counterfactual, Examin
 from harpoon_cli.routing.engine import examine_on
 from harpoon_cli.routing.rewording import PHRASES, WORDS_DROPPED, by_effect, without
 from harpoon_cli.routing.weights import Weights
+from harpoon_cli.values import Struct, replace
 
 MOST_TIMES = 100.0
 """A price is made at most so many times as high, and at least so many times as low."""
@@ -40,8 +40,7 @@ Change = tuple[str, str]
 T = TypeVar("T", bound=Examined)
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
+class _Search(Struct, frozen=True):
     """Decides again and again, about one decision."""
 
     decision: Examined

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.routing import changes
 from harpoon_cli.routing.decision import Inputs
 from harpoon_cli.routing.names import nearest
+from harpoon_cli.values import Struct, replace
 
 ABOUT_POOLS = ("vram.free", "tflops.free", "slices.free", "price.hour")
 """How assumptions begin that do nothing where no pools are known."""
@@ -19,8 +19,7 @@ _MODEL = "MODEL"
 _LARGEST = 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """Something that may be assumed: its name, what its value is, and what it makes of the inputs.
 
     A name that ends in MODEL stands for one key a model; apply is then given the model's name too.
@@ -40,7 +39,7 @@ def _policy(
         changed: dict[str, object] = {field: kind(value)}
         if field == "share":
             changed["quality"] = None
-        return replace(inputs, policy=replace(inputs.policy, **changed))  # type: ignore[arg-type]  # the table below pairs each field with its kind
+        return replace(inputs, policy=replace(inputs.policy, **changed))
 
     return apply
 

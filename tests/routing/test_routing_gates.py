@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harpoon_cli.domain import Model, Pool, PoolId, Price, Prompt, Requirements
-from harpoon_cli.errors import BreakerOpen, CostCeilingReached, NoSuchModel, NothingFits
+from harpoon_cli.errors import BreakerOpen, CostCeilingReached, NoSuchModel, NothingFits, RateLimited
 from harpoon_cli.routing import Candidate, Decision, Policy, Refusal, Verdict, decide
 from harpoon_cli.routing.gates import discover
+from harpoon_cli.values import Struct, replace
 
 PROMPT = Prompt("Prove it step by step.")
 SMALL = Model("small", 1000, 1.0, 8000, "small", kv_kb_per_token=16.0)
@@ -190,7 +189,7 @@ def test_whatever_is_known_the_printed_sums_are_the_margin_on_both_sides(
     crowd = [Candidate(free, (CARD,), **one), Candidate(priced, (CARD,), **other)]
     try:
         decision = decide(Prompt(text), crowd, policy)
-    except (NothingFits, BreakerOpen, CostCeilingReached):
+    except (NothingFits, BreakerOpen, CostCeilingReached, RateLimited):
         return
     score_side = math.fsum(
         [decision.score.intercept, *(part.amount for part in decision.score.contributions)]
@@ -208,4 +207,4 @@ def test_whatever_is_known_the_printed_sums_are_the_margin_on_both_sides(
 def test_a_gate_is_named_after_its_file() -> None:
     for gate in discover():
         assert gate.judge.__module__ == f"harpoon_cli.routing.gates.{gate.name}"
-        assert dataclasses.is_dataclass(gate)
+        assert isinstance(gate, Struct)

@@ -51,7 +51,7 @@ _harpoon() {
             ;;
         esac
         case "$word" in
-        --allocation-cycles | --assert | --baseline | --batch | --body | --burstiness | --check | --concurrency | --config | --dialect | --duration | --endpoint | --expected | --file | --fits | --group | --host | --input-tokens | --interval | --key-env | --key-file | --label | --large | --large-answer | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --replay | --report | --request-timeout | --requests | --run | --save-result | --seed | --shard | --shell | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --to | --tokenizer | --ttl | --vram | --warmup | --what-if | --work | --workers | -f | -m | -o) option=$word ;;
+        --allocation-cycles | --assert | --baseline | --batch | --body | --burstiness | --check | --concurrency | --config | --dialect | --duration | --endpoint | --expected | --file | --fits | --group | --host | --input-tokens | --interval | --key-env | --key-file | --label | --large | --large-answer | --lease | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --model | --model-file | --out | --output | --output-tokens | --pool | --port | --price-per-hour | --processes | --profile | --prompts | --rate | --replay | --report | --request-timeout | --requests | --run | --save-result | --seed | --session | --shard | --shell | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --to | --tokenizer | --ttl | --vram | --warmup | --what-if | --work | --workers | -f | -m | -o) option=$word ;;
         -*) ;;
         *) place+=1 ;;
         esac
@@ -64,7 +64,7 @@ _harpoon() {
     fi
     if [[ -n $option ]]; then
         case "$option" in
-        --allocation-cycles | --assert | --body | --burstiness | --check | --concurrency | --dialect | --duration | --endpoint | --expected | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --output-tokens | --port | --price-per-hour | --processes | --profile | --rate | --request-timeout | --requests | --run | --seed | --shard | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --ttl | --vram | --warmup | --what-if | --work | --workers) : ;;
+        --allocation-cycles | --assert | --body | --burstiness | --check | --concurrency | --dialect | --duration | --endpoint | --expected | --group | --host | --input-tokens | --interval | --key-env | --label | --large | --large-answer | --load | --max-cost | --max-duration | --max-error-rate | --max-regression | --max-tokens | --metadata | --output-tokens | --port | --price-per-hour | --processes | --profile | --rate | --request-timeout | --requests | --run | --seed | --session | --shard | --since | --slo | --small | --small-answer | --start-at | --system | --temperature | --tflops | --timeout | --ttl | --vram | --warmup | --what-if | --work | --workers) : ;;
         --lease) _harpoon_live leases ;;
         --fits | --model | -m) _harpoon_live models ;;
         --pool) _harpoon_live pools ;;
@@ -92,7 +92,7 @@ _harpoon() {
         "config set") _harpoon_offer --project --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "doctor") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "help") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
-        "infer") _harpoon_offer --file -f --model -m --pool --lease --max-tokens --temperature --system --no-stream --keep --explain --cascade --check --ttl --timeout --max-cost --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "infer") _harpoon_offer --file -f --model -m --pool --lease --max-tokens --temperature --system --no-stream --keep --explain --cascade --check --ttl --timeout --max-cost --session --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "leases") _harpoon_offer --ours --cost --since --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "models") _harpoon_offer --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "pools") _harpoon_offer --fits --watch -w --interval --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
@@ -100,7 +100,7 @@ _harpoon() {
         "route") _harpoon_offer --help ;;
         "route calibrate") _harpoon_offer --dry-run --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "route record") _harpoon_offer --file -f --small --large --small-answer --large-answer --expected --group --to --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
-        "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --max-cost --what-if --assert --batch --replay --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
+        "route-explain") _harpoon_offer --file -f --model -m --pool --max-tokens --system --max-cost --session --what-if --assert --batch --replay --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "sandbox") _harpoon_offer --help ;;
         "sandbox pull") _harpoon_offer --model-file --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
         "sandbox serve") _harpoon_offer --host --port --output -o --quiet -q --verbose -v --no-color --accessible --config --profile --live --help ;;
@@ -119,7 +119,7 @@ _harpoon() {
         "completion/0") _harpoon_offer install show ;;
         "completion show/0") _harpoon_offer bash fish zsh ;;
         "config/0") _harpoon_offer show path validate init set ;;
-        "config set/0") _harpoon_offer profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s breaker.failures breaker.probe_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.allow routing.deny routing.regions routing.share routing.quality routing.usd_per_log_odds routing.s_per_log_odds routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads ;;
+        "config set/0") _harpoon_offer profile live platform.base_url platform.api_key_file platform.api_key_command platform.api_key_keyring platform.api_key_expires platform.pool_id platform.auth platform.control platform.inference platform.inference_url platform.insecure_http platform.idempotency_keys platform.ttl platform.lists platform.metadata platform.currency platform.paths.allocate platform.paths.inference platform.paths.pools platform.paths.health http.connect_s http.control_s http.inference_s http.max_body_mb http.ca_bundle http.client_cert http.client_key http.proxy retry.attempts retry.base_s retry.cap_s breaker.failures breaker.probe_s lease.ttl_s lease.ready_s lease.release_s lease.poll_s lease.max_cost routing.small routing.large routing.threshold routing.allow routing.deny routing.regions routing.share routing.quality routing.usd_per_log_odds routing.s_per_log_odds routing.stickiness routing.budget routing.budget_s routing.pressure routing.max_tokens routing.temperature output.format output.color output.accessible output.verbosity sandbox.idle_s sandbox.threads ;;
         "config set/1") : ;;
         "help/0") _harpoon_offer commands exit-codes ;;
         "infer/0") : ;;

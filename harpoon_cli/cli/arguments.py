@@ -74,6 +74,13 @@ def memory(text: str) -> int:
     return ceil(size_mb)
 
 
+def session_name(text: str) -> str:
+    """A name of a person's or a program's choice."""
+    if not 0 < len(text) <= 100 or not text.isprintable() or text.isspace():
+        raise BadParameter("the name of a session has 1 to 100 characters that can be printed")
+    return text
+
+
 PromptArgument = Annotated[
     str | None, Argument(help="The prompt; - reads standard input.", show_default=False)
 ]
@@ -110,6 +117,15 @@ MaxCostOption = Annotated[
         parser=money,
         metavar="AMOUNT",
         help="What the lease may cost at most: it is refused, shortened or ended.",
+    ),
+]
+SessionOption = Annotated[
+    str | None,
+    Option(
+        "--session",
+        parser=session_name,
+        metavar="NAME",
+        help="Prefer the model that answered last in this session; it is remembered for a day.",
     ),
 ]
 WatchOption = Annotated[bool, Option("--watch", "-w", help="Show it again and again until Ctrl-C.")]

@@ -7,6 +7,7 @@ from time import time
 
 from harpoon_cli.catalogue import Catalogue
 from harpoon_cli.cli import latencies
+from harpoon_cli.cli.budget import spent
 from harpoon_cli.cli.connect import guard, health_file, routing_base
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client import breaker
@@ -37,6 +38,8 @@ def policy_of(settings: Settings, catalogue: Catalogue) -> Policy:
         regions=routing.regions or (),
         max_cost=settings.lease.max_cost,
         deadline_s=settings.http.inference_s,
+        stickiness=routing.stickiness,
+        pressure=routing.pressure,
     )
 
 
@@ -56,11 +59,17 @@ def inputs_of(
     return Inputs(
         prompt=prompt,
         # Nothing is paid for a lease that is held already.
-        policy=replace(policy, max_cost=None) if held else policy,
+        policy=replace(policy, max_cost=None) if held else _within_budget(session, policy),
         models=tuple(Known(model, predicted.get(model.name), shut_s, left, for_s) for model in models),
         pools=None if pools is None else tuple(_looked_at(pool) for pool in pools),
         held=held,
     )
+
+
+def _within_budget(session: Session, policy: Policy) -> Policy:
+    """The policy with what the ledger says of the budget, where there is one."""
+    found = spent(session)
+    return policy if found is None else replace(policy, budget_used=found.used, budget_left=found.left)
 
 
 def _looked_at(pool: Pool) -> Pool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from harpoon_cli.catalogue import Catalogue
 from harpoon_cli.cli.facts import inputs_of, policy_of
+from harpoon_cli.cli.last_models import last_model
 from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Pool, PoolId, Prompt
@@ -22,6 +23,7 @@ class Asked(Struct, frozen=True):
     model: str | None = None
     max_tokens: int | None = None
     max_cost: Decimal | None = None
+    session_name: str | None = None
 
     def over(self, policy: Policy, catalogue: Catalogue) -> Policy:
         """The configured policy with this laid over it; `NoSuchModel`."""
@@ -63,6 +65,10 @@ def inputs_for(
 ) -> Inputs:
     """What that decision is made of."""
     policy = asked.over(policy_of(session.settings, session.catalogue), session.catalogue)
+    if asked.session_name is not None:
+        last = last_model(session.account, asked.session_name)
+        # The score cannot keep to a model that it may not choose.
+        policy = replace(policy, session_model=last if last in policy.allow else None)
     return inputs_of(session, prompt, policy, pools, held=held)
 
 

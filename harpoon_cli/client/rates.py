@@ -1,4 +1,4 @@
-"""What a platform says of its rate limit: how many calls are left, and until when. No I/O; it holds nothing back.
+"""What a platform says of its rate limit: calls left, and until when. No I/O; it holds no call back.
 
 Read from the headers of any answer, in the spellings that platforms use:
 

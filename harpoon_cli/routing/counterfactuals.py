@@ -127,7 +127,8 @@ def _price(search: _Search) -> Iterator[Change]:
             return changes.with_tokens_times(search.inputs, name, factor)
 
         found += _times(search, tokens, f"the tokens of {one.model}")
-    if search.inputs.policy.max_cost is not None and search.inputs.pools:
+    policy = search.inputs.policy
+    if (policy.max_cost is not None or policy.budget_left is not None) and search.inputs.pools:
         found += _times(search, lambda factor: changes.with_hours_times(search.inputs, factor), "all pools")
     for _, sentence, model in sorted(found):
         yield sentence, model

@@ -58,7 +58,8 @@ class Policy(Struct, frozen=True):
     The rest adds to the threshold, None or 0 for nothing. usd_per_log_odds: what one log-odds is worth,
     against the difference in expected cost; s_per_log_odds: the same for the difference in predicted latency.
     session_model: the model that answered last in this session, kept unless the score is `stickiness` further
-    on. budget_used: which share (0 to 1) of the budget is spent; all of it adds `pressure`.
+    on. budget_used: which share (0 to 1) of the budget is spent; all of it adds `pressure`. budget_left: what
+    a lease may still cost by the budget.
     """
 
     allow: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ class Policy(Struct, frozen=True):
     regions: tuple[str, ...] = ()
     max_cost: Decimal | None = None
     deadline_s: float | None = None
+    budget_left: Money | None = None
 
 
 class Known(Struct, frozen=True):

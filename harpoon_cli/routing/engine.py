@@ -250,7 +250,9 @@ def why_none(found: Undecided, policy: Policy) -> HarpoonError:
     if all(gates <= {"breaker", "rate"} for gates in failed):
         return RateLimited(message, hint="run the command again then")
     if all(gates == {"budget"} for gates in failed):
-        return CostCeilingReached(message, hint="raise --max-cost, or choose a cheaper pool: harpoon pools")
+        return CostCeilingReached(
+            message, hint="raise --max-cost or routing.budget, or choose a cheaper pool: harpoon pools"
+        )
     roomless = [
         result.model for result in considered if any(gate.gate in _POOL_GATES for gate in result.failed)
     ]

@@ -318,6 +318,18 @@ class Routing(_Table):
     s_per_log_odds: Annotated[float | None, Field(gt=0, le=1_000_000), Wants("a number above 0")] = Field(
         default=None, description="the same for the slower answer, in seconds", examples=[20]
     )
+    stickiness: Annotated[float, Field(ge=0, le=1000), Wants("a number from 0 to 1000")] = Field(
+        default=0.5, description="with --session: by how much its last model is preferred, in log-odds"
+    )
+    budget: Amount | None = Field(
+        default=None,
+        description="what the leases of budget_s may cost together; no model is chosen beyond it",
+        examples=[Decimal("20")],
+    )
+    budget_s: Seconds = Field(default=86400.0, description='the time that budget is for; also "7d"')
+    pressure: Annotated[float, Field(ge=0, le=1000), Wants("a number from 0 to 1000")] = Field(
+        default=1.0, description="what a budget that is all spent adds to the score asked for"
+    )
     max_tokens: Tokens = Field(default=512, description="the longest answer, in tokens")
     temperature: Temperature | None = Field(
         default=None, description="0 to 2; unset, the server decides", examples=[0.7]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.rig import Operator
 
+
 def limited(operator: Operator, plane: str, left: int, for_s: float) -> None:
     """As if an answer of the platform had said so just now."""
     state = operator.home / ".local/state/harpoon"

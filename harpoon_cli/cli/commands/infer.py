@@ -8,6 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
+from harpoon_cli.cli import last_models
 from harpoon_cli.cli.answering import Answered, Failover, Terms, on_new_lease
 from harpoon_cli.cli.arguments import (
     MaxCostOption,
@@ -16,6 +17,7 @@ from harpoon_cli.cli.arguments import (
     PoolOption,
     PromptArgument,
     PromptFileOption,
+    SessionOption,
     SystemOption,
     TimeoutOption,
     TtlOption,
@@ -42,7 +44,7 @@ from harpoon_cli.domain import (
     Receipt,
     Usage,
 )
-from harpoon_cli.errors import StorageFault, UsageFault
+from harpoon_cli.errors import HarpoonError, StorageFault, UsageFault
 from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.leases.receipts import receipt_of, receipt_of_shown
 from harpoon_cli.render import words
@@ -87,6 +89,7 @@ class Wishes(Struct, frozen=True):
     temperature: float | None
     streamed: bool
     max_cost: Decimal | None
+    session_name: str | None
 
 
 @command(
@@ -130,6 +133,7 @@ async def infer(
     ttl: TtlOption = None,
     timeout: TimeoutOption = None,
     max_cost: MaxCostOption = None,
+    session_name: SessionOption = None,
 ) -> Outcome:
     """Run a prompt on a leased GPU slice: request, analyze, allocate, execute, release.
 
@@ -148,21 +152,44 @@ async def infer(
     with session.step("analyze"):
         held, record = await _held_lease(session, platform, lease) if lease else (None, None)
         wishes = Wishes(
-            model or _model_of(record), max_tokens, temperature, streamed=not no_stream, max_cost=max_cost
+            model=model or _model_of(record),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            streamed=not no_stream,
+            max_cost=max_cost,
+            session_name=session_name,
         )
         question = await _analyze(session, text, wishes, held, pool)
     tell_choice(session, question.decision, in_full=explain)
+    told: CascadeData | None = None
     if checked is not None:
         answered, told = await cascaded(session, platform, question, terms, checked)
-        return _outcome(answered, explain=explain, cascade=told)
-    if leases_anew:
-        return _outcome(await on_new_lease(session, platform, question, terms), explain=explain)
+    elif leases_anew:
+        answered = await on_new_lease(session, platform, question, terms)
+    else:
+        answered = await _on_what_is_there(session, platform, question, held, record)
+    if session_name is not None:
+        _remember(session, session_name, answered.question.model.name)
+    return _outcome(answered, explain=explain, cascade=told)
+
+
+async def _on_what_is_there(
+    session: Session, platform: Platform, question: Question, held: Lease | None, record: LeaseRecord | None
+) -> Answered:
+    """The answer on a lease that is held already, or where nothing is leased."""
     try:
         with using(session, record):
             answer = await ask(session, platform, question, held.id if held else None)
     finally:
         session.receipt = _receipt_so_far(session, platform, held, record)
-    return _outcome(Answered(question, answer, receipt=session.receipt, own=False), explain=explain)
+    return Answered(question, answer, receipt=session.receipt, own=False)
+
+
+def _remember(session: Session, name: str, model: str) -> None:
+    try:
+        last_models.remember(session.account, name, model)
+    except HarpoonError as trouble:  # the answer is there all the same
+        session.screen.note(f"session {name} is not remembered: {trouble.message}")
 
 
 def _check_of(
@@ -219,7 +246,7 @@ async def _analyze(
         pools = only_pool(session, pools, pool)
     routing = session.settings.routing
     max_tokens = wishes.max_tokens or routing.max_tokens
-    asked = Asked(wishes.model, wishes.max_tokens, wishes.max_cost)
+    asked = Asked(wishes.model, wishes.max_tokens, wishes.max_cost, wishes.session_name)
     decision = decide_for(session, prompt, pools, asked, held=held is not None)
     temperature = routing.temperature if wishes.temperature is None else wishes.temperature
     model = session.catalogue.find(decision.model)

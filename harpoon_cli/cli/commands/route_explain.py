@@ -15,6 +15,7 @@ from harpoon_cli.cli.arguments import (
     PoolOption,
     PromptArgument,
     PromptFileOption,
+    SessionOption,
     SystemOption,
 )
 from harpoon_cli.cli.command import command, new_app
@@ -95,6 +96,7 @@ async def route_explain(
     max_tokens: MaxTokensOption = None,
     system: SystemOption = None,
     max_cost: MaxCostOption = None,
+    session_name: SessionOption = None,
 ) -> Outcome:
     """Say which model a prompt goes to, and why; nothing is leased and nothing is run.
 
@@ -102,9 +104,20 @@ async def route_explain(
     how long it would take, how good the weights are, and what would have to be different for another model.
     """
     expected = [_expected(text) for text in explain.expect or ()]
-    asked = Asked(model, max_tokens, max_cost)
+    asked = Asked(model, max_tokens, max_cost, session_name)
     if explain.replay is not None:
-        _refuse_with("--replay", prompt, file, model, pool, max_tokens, system, max_cost, *_others(explain))
+        _refuse_with(
+            "--replay",
+            prompt,
+            file,
+            model,
+            pool,
+            max_tokens,
+            system,
+            max_cost,
+            session_name,
+            *_others(explain),
+        )
         return _held_against(replayed(session, explain.replay), expected)
     if explain.batch is not None:
         _refuse_with("--batch", prompt, file, explain.expect)
@@ -124,7 +137,7 @@ async def _pools(
     """
     routing, lease = session.settings.routing, session.settings.lease
     assumed = any(text.strip().startswith(ABOUT_POOLS) for text in explain.what_if or ())
-    required = (pool, asked.max_cost, lease.max_cost, routing.regions, assumed)
+    required = (pool, asked.max_cost, lease.max_cost, routing.budget, routing.regions, assumed)
     try:
         return only_pool(session, await known_pools(session), pool)
     except PlatformError as trouble:

@@ -12,7 +12,7 @@ from harpoon_cli.cli.placement import place
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import LeaseId, Money, Pool, PoolId, Receipt, Tenure
-from harpoon_cli.errors import CostCeilingReached, HarpoonError, MayStillBill, NoCapacity
+from harpoon_cli.errors import CostCeilingReached, HarpoonError, MayStillBill, NoCapacity, NothingFits
 from harpoon_cli.leases.lifecycle import Order
 from harpoon_cli.routing.decision import CandidateResult, Decision, Inputs, Refusal
 from harpoon_cli.routing.engine import decide_on
@@ -67,8 +67,8 @@ async def on_new_lease(
 ) -> Answered:
     """The answer on a lease of its own; it is not lost where only giving the lease back went wrong.
 
-    A pool that surely has no room gives way to the next candidate by the same score, unless the model was
-    asked for by name. Whatever else a platform says to a request ends the command: nothing is asked for
+    A pool that surely has no room gives way to the next that can hold the model, and where there is none to
+    the next candidate by the same score, unless the model was asked for by name. Whatever else a platform says to a request ends the command: nothing is asked for
     while it is not certain what came of the request before. asks is `ask`, unless another is given.
     """
 
@@ -104,7 +104,7 @@ async def _once(
             with lease.working():
                 found.answer = await asks(question, lease.record.lease_id)
     except NoCapacity as refusal:
-        if given or question.decision.pinned:
+        if given:
             raise
         return order, refusal
     except (MayStillBill, CostCeilingReached) as trouble:
@@ -135,20 +135,36 @@ def _instead(session: Session, found: Answered, order: Order, refusal: NoCapacit
     """The question for the next candidate, decided anew with what the pool said; `refusal` where none is."""
     before = found.question.decision
     said = Refusal(order.pool_id, order.requirements, refusal.message)
-    inputs = _inputs(before)
     try:
-        decision = decide_on(
-            replace(inputs, refusals=(*inputs.refusals, said)), installed(), known_score=before.score
-        )
+        decision = _decided_again(before, said)
     except HarpoonError as nothing:
-        session.screen.note(f"no other model can take its place: {nothing.message}")
+        other = "no other pool can hold it" if before.pinned else "no other model can take its place"
+        session.screen.note(f"{other}: {nothing.message}")
         raise refusal from nothing
     found.failovers.append(Failover(before.model, order.pool_id, refusal.message, decision.model))
-    session.screen.note(
+    # It may cost more than what was chosen: this is said to whoever asked for quiet too.
+    session.screen.warn(
         f"{before.model} could not be had in pool {order.pool_id}: {refusal.message}; "
         f"{_next(decision)} is asked for instead"
     )
     return replace(found.question, decision=decision, model=session.catalogue.find(decision.model))
+
+
+def _decided_again(before: Decision, said: Refusal) -> Decision:
+    """The same model where another pool can hold it, else the next by the same score; `HarpoonError`.
+
+    The cascade asks for a model that is not the score's choice: it is still the one that is wanted.
+    """
+    inputs = _inputs(before)
+    inputs = replace(inputs, refusals=(*inputs.refusals, said))
+    decision = decide_on(inputs, installed(), known_score=before.score)
+    if decision.model == before.model:
+        return decision
+    if next(one for one in decision.candidates if one.model == before.model).passed:
+        return replace(decision, model=before.model, pinned=before.pinned)
+    if before.pinned:
+        raise NothingFits(f"{before.model} is to answer, and no other model")
+    return decision
 
 
 def _next(decision: Decision) -> str:

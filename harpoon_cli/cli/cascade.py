@@ -13,6 +13,7 @@ from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import LeaseId, Money, Receipt, Tenure
 from harpoon_cli.errors import ConfigurationFault, CostCeilingReached, HarpoonError, UsageFault
+from harpoon_cli.pricing import totals
 from harpoon_cli.routing.checks import (
     AGREEMENT,
     LOG_PROBABILITY,
@@ -37,14 +38,15 @@ CHECKS = "agreement[=0.6], logprob[=-0.5], json, schema=FILE, pattern=REGEX"
 class CascadeData(Struct, frozen=True):
     """Which model answered, and what the check of the small one's answer said.
 
-    small_text is its answer where that was not accepted. The costs are the leases', None where not known or
-    where nothing was leased.
+    small is None where only one model passes. accepted is None where no answer was checked; sentence says why
+    then. small_text is its answer where that was not accepted. The costs are the leases', None where not
+    known or where nothing was leased; the large one's are those of whatever answered in its place.
     """
 
-    small: str
+    small: str | None
     large: str
     answered_by: str
-    accepted: bool
+    accepted: bool | None
     check: str
     value: float | None
     sentence: str
@@ -53,6 +55,15 @@ class CascadeData(Struct, frozen=True):
     small_cost: Money | None
     large_lease_id: LeaseId | None
     large_cost: Money | None
+
+    @property
+    def cost(self) -> Money | None:
+        """Of both leases together; None where one is not known, or they are in two currencies."""
+        leases = ((self.small_lease_id, self.small_cost), (self.large_lease_id, self.large_cost))
+        costs = [cost for lease_id, cost in leases if lease_id is not None]
+        known = [cost for cost in costs if cost is not None]
+        found = totals(known)
+        return found[0] if len(known) == len(costs) and len(found) == 1 else None
 
 
 class _Checked(Struct):
@@ -117,15 +128,17 @@ async def cascaded(
     question: Question,
     terms: Terms,
     check: Check,
-) -> tuple[Answered, CascadeData | None]:
+) -> tuple[Answered, CascadeData]:
     """The accepted answer of the small model, or the large one's; each on a lease of its own, given back.
 
-    None where there is no cascade: only one model passes, or the small one could not be had.
+    Where only one model passes, or the small one cannot be had, what answers is not checked.
     """
     models = _ladder(question.decision)
     if len(models) < 2:
-        session.screen.note(f"no cascade: {models[0]} is the only model that passes")
-        return await _answered(session, platform, question, terms), None
+        why = f"{models[0]} is the only model that passes"
+        session.screen.note(f"no cascade: {why}")
+        alone = await _answered(session, platform, question, terms)
+        return alone, _unchecked(None, models[0], check, why, alone)
     small, large = models[0], models[-1]
     checked = _Checked()
 
@@ -138,12 +151,14 @@ async def cascaded(
     asked = replace(_asking(session, question, small, streamed=False), logprobs=check.kind is Kind.LOGPROB)
     first = await _answered(session, platform, asked, terms, sampled)
     if checked.found is None:
-        return first, None
+        why = f"{small} could not be had: {first.failovers[-1].reason}"
+        return first, _unchecked(small, large, check, why, first)
     found = checked.found
     data = _data(small, large, check, found, first)
     if found.accepted:
         return replace(first, question=_told(first, question)), data
-    session.screen.note(f"{small}'s answer is not accepted: {found.sentence}; {large} is asked")
+    # A second lease costs money: this is said to whoever asked for quiet too.
+    session.screen.warn(f"{small}'s answer is not accepted: {found.sentence}; {large} is asked")
     return await _escalated(session, platform, question, terms, first, data)
 
 
@@ -274,6 +289,25 @@ def _tenures(receipt: Receipt | None) -> list[Tenure]:
 
 def _costs(found: Answered) -> tuple[LeaseId | None, Money | None]:
     return (found.receipt.lease_id if found.receipt else None), found.cost
+
+
+def _unchecked(small: str | None, large: str, check: Check, why: str, found: Answered) -> CascadeData:
+    """What is told where nothing was checked: another model than the small one answered, alone."""
+    lease_id, cost = _costs(found)
+    return CascadeData(
+        small=small,
+        large=large,
+        answered_by=found.question.model.name,
+        accepted=None,
+        check=check.kind.value,
+        value=None,
+        sentence=why,
+        small_text=None,
+        small_lease_id=None,
+        small_cost=None,
+        large_lease_id=lease_id,
+        large_cost=cost,
+    )
 
 
 def _data(small: str, large: str, check: Check, found: Found, first: Answered) -> CascadeData:

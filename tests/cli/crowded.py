@@ -19,19 +19,25 @@ FAILED: Said = (500, {"code": "internal", "error": "out of order"})
 class Crowded:
     """Answers an allocate with what `says` gives for the megabytes asked for; None lets it through.
 
-    asked are the megabytes of each allocate that came, answers what each prompt was asked of.
+    asked are the megabytes of each allocate that came, pools where it was asked for, prompts what was asked
+    of a model. The pools in `full` say that they are.
     """
 
     platform: SandboxApplication
     says: Callable[[int], Said | None]
     asked: list[int] = field(default_factory=list)
+    pools: list[str] = field(default_factory=list)
+    full: set[str] = field(default_factory=set)
     prompts: list[dict[str, object]] = field(default_factory=list)
 
     async def handle(self, request: Request) -> Response:
         if (request.method, request.path) == ("POST", "/v1/allocate"):
-            megabytes = json.loads(request.body)["requirements"]["vram_mb"]
+            body = json.loads(request.body)
+            megabytes = body["requirements"]["vram_mb"]
             self.asked.append(megabytes)
-            if (said := self.says(megabytes)) is not None:
+            self.pools.append(body["pool_id"])
+            said = FULL if body["pool_id"] in self.full else self.says(megabytes)
+            if said is not None:
                 status, body = said
                 return Response(status, json.dumps(body).encode(), {"content-type": "application/json"})
         if request.path == "/v1/inference":

@@ -111,6 +111,8 @@ def test_two_samples_that_do_not_agree_bring_the_large_model_and_both_costs_are_
     assert receipt["lease_id"] == cascade["large_lease_id"]
     assert [one["lease_id"] for one in receipt["ended"]] == [cascade["small_lease_id"]]
     assert receipt["cost"] == cascade["large_cost"]
+    costs = [Decimal(cascade[f"{name}_cost"]["amount"]) for name in ("small", "large")]
+    assert Decimal(ran.data["cost"]["amount"]) == pytest.approx(sum(costs), rel=Decimal("1e-9"))
     assert receipt["ended"][0]["cost"] == cascade["small_cost"]
     assert receipt["ended"][0]["released"]
     assert states(harpoon) == ["released", "released"]
@@ -132,6 +134,30 @@ def test_a_person_reads_which_model_answered_what_the_check_said_and_both_costs(
     ):
         assert line in ran.err
     assert "also ended:" in ran.err
+    amounts = [
+        float(line.partition("$")[2].split()[0])
+        for line in ran.err.splitlines()
+        if line.startswith(("small model:", "large model:", "per inference:"))
+    ]
+    assert sum(amounts[:2]) == pytest.approx(amounts[2], abs=2e-6)
+
+
+def test_a_quiet_cascade_still_says_that_another_model_was_asked(harpoon: Operator, meet: Meet) -> None:
+    meet("Lyon.", "Marseille.")
+    ran = harpoon("infer", PROMPT, "--cascade", "-q")
+    assert ran.out == f"{LARGE}\n"
+    assert ran.err.startswith("warning: gemma-270m's answer is not accepted: ")
+    assert ran.err.endswith("; qwen-30b is asked\n")
+
+
+def test_where_only_one_model_passes_that_is_what_the_cascade_says(harpoon: Operator, meet: Meet) -> None:
+    meet("Lyon.")
+    harpoon.environ["HARPOON_ROUTING__DENY"] = "qwen-30b"
+    ran = harpoon("infer", PROMPT, "--cascade", "-o", "json")
+    cascade = ran.data["cascade"]
+    assert (ran.status, cascade["small"], cascade["answered_by"]) == (0, None, "gemma-270m")
+    assert cascade["sentence"] == "gemma-270m is the only model that passes"
+    assert ran.data["cost"] == cascade["large_cost"]
 
 
 def test_without_the_option_nothing_is_checked(harpoon: Operator, meet: Meet) -> None:
@@ -201,7 +227,12 @@ def test_where_the_small_model_cannot_be_had_the_large_one_answers_alone(
     script = meet(says=lambda megabytes: FULL if megabytes < 900 else None)
     harpoon.configure(MODELS.replace("vram_mb = 100", "vram_mb = 100\ntflops = 9.5"))
     ran = harpoon("infer", PROMPT, "--cascade", "-o", "json")
-    assert (ran.status, ran.data["model"], ran.data["cascade"]) == (0, "qwen-30b", None)
+    assert (ran.status, ran.data["model"]) == (0, "qwen-30b")
+    cascade = ran.data["cascade"]
+    assert (cascade["answered_by"], cascade["accepted"], cascade["value"]) == ("qwen-30b", None, None)
+    assert cascade["sentence"].startswith("gemma-270m could not be had: ")
+    assert cascade["small_lease_id"] is cascade["small_cost"] is None
+    assert ran.data["cost"] == cascade["large_cost"] == ran.json["receipt"]["cost"]
     assert [one["model"] for one in ran.data["failovers"]] == ["gemma-270m"]
     assert len(script.asked) == 1
 

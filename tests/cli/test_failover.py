@@ -7,19 +7,23 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from harpoon_cli.sandbox.pools import PoolSpecification
+from harpoon_cli.values import replace
 from tests.cli.conftest import WallClock
 from tests.cli.crowded import FAILED, FULL, Crowded, Said
 from tests.cli.rig import Operator
-from tests.sandbox.harness import KEY, application, served
+from tests.sandbox.harness import KEY, POOL, application, served
 
 HARD = "Prove step by step why the algorithm is optimal, and justify each part of the complex reasoning."
 MODELS = "[models.gemma-270m]\nvram_mb = 100\n[models.qwen-30b]\nvram_mb = 900\ntflops = 9\n"
 
-Meet = Callable[[Callable[[int], Said | None]], Crowded]
+DEARER = replace(POOL, id="dearer", price_per_hour=Decimal("0.78"))
+Meet = Callable[..., Crowded]
 
 
 @pytest.fixture
@@ -27,8 +31,11 @@ def meet(harpoon: Operator, tmp_path: Path) -> Iterator[Meet]:
     """Stands a crowded platform up, and points the operator at it."""
     with ExitStack() as stack:
 
-        def make(says: Callable[[int], Said | None]) -> Crowded:
-            crowded = Crowded(application(tmp_path / "platform", WallClock()), says)
+        def make(
+            says: Callable[[int], Said | None] = lambda megabytes: None,
+            pools: tuple[PoolSpecification, ...] = (POOL,),
+        ) -> Crowded:
+            crowded = Crowded(application(tmp_path / "platform", WallClock(), pools=pools), says)
             url = stack.enter_context(served(crowded))
             harpoon.environ |= {"HOSTED_AI_BASE_URL": url, "HOSTED_AI_API_KEY": KEY}
             harpoon.configure(MODELS)
@@ -63,7 +70,8 @@ def test_the_next_candidate_answers_and_every_output_says_so(harpoon: Operator, 
     [note] = [note for note in ran.json["notes"] if "instead" in note]
     assert note.startswith("qwen-30b could not be had in pool pool: ")
     assert note.endswith("gemma-270m in pool pool is asked for instead")
-    assert f"note: {note}" in ran.err
+    assert f"warning: {note}" in ran.err
+    assert f"warning: {note}" in harpoon("infer", HARD, "-q").err
 
 
 def test_a_person_reads_it_in_the_receipt(harpoon: Operator, meet: Meet) -> None:
@@ -87,6 +95,40 @@ def test_the_explanation_is_the_decision_that_was_taken_in_the_end(harpoon: Oper
     capacity = next(gate for gate in large["gates"] if gate["gate"] == "capacity")
     assert capacity["verdict"] == "not now"
     assert "the pool is full" in capacity["sentence"]
+
+
+def test_a_model_that_was_asked_for_by_name_is_asked_for_in_the_next_pool_that_can_hold_it(
+    harpoon: Operator, meet: Meet
+) -> None:
+    crowded = meet(pools=(POOL, DEARER))
+    crowded.full.add("pool")
+    ran = harpoon("infer", HARD, "--model", "qwen-30b", "-o", "json")
+    assert (ran.status, ran.data["model"], ran.data["pool_id"]) == (0, "qwen-30b", "dearer")
+    assert crowded.pools == ["pool", "dearer"]
+    [failover] = ran.data["failovers"]
+    assert (failover["model"], failover["pool_id"], failover["next_model"]) == ("qwen-30b", "pool", "qwen-30b")
+    [note] = [note for note in ran.json["notes"] if "instead" in note]
+    assert note.startswith("qwen-30b could not be had in pool pool: ")
+    assert note.endswith("qwen-30b in pool dearer is asked for instead")
+    assert states(harpoon) == ["refused", "released"]
+
+
+def test_a_pool_that_was_asked_for_by_name_is_not_replaced(harpoon: Operator, meet: Meet) -> None:
+    crowded = meet(pools=(POOL, DEARER))
+    crowded.full.add("pool")
+    assert harpoon("infer", HARD, "--model", "qwen-30b", "--pool", "pool").status == 6
+    assert crowded.pools == ["pool"]
+
+
+def test_where_every_pool_is_full_the_last_refusal_is_the_error(
+    harpoon: Operator, meet: Meet
+) -> None:
+    crowded = meet(pools=(POOL, DEARER))
+    crowded.full |= {"pool", "dearer"}
+    ran = harpoon("infer", HARD, "--model", "qwen-30b", "-o", "json")
+    assert (ran.status, ran.json["errors"][0]["code"]) == (6, "no_capacity")
+    assert crowded.pools == ["pool", "dearer"]
+    assert any("no other pool can hold it" in note for note in ran.json["notes"])
 
 
 def test_a_model_that_was_asked_for_by_name_is_not_replaced(harpoon: Operator, meet: Meet) -> None:

@@ -60,8 +60,8 @@ app = new_app()
 class InferData(Struct, frozen=True):
     """model is the catalogue's name that was asked for, model_used what the server says answered.
 
-    first_token_s and total_s are measured from the sending of the prompt; cost is the lease's, None where no
-    price is known or the lease is not this command's own. failovers are the slices that could not be had
+    first_token_s and total_s are measured from the sending of the prompt; cost is the lease's, with --cascade
+    that of both, None where no price is known or the lease is not this command's own. failovers are the slices that could not be had
     before. cascade is there with --cascade, decision with --explain.
     """
 
@@ -296,7 +296,7 @@ def _outcome(found: Answered, *, explain: bool, cascade: CascadeData | None = No
         total_s=answer.total_s,
         lease_id=receipt.lease_id if receipt else None,
         pool_id=receipt.pool_id if receipt else None,
-        cost=found.cost,
+        cost=found.cost if cascade is None else cascade.cost,
         failovers=tuple(found.failovers),
         cascade=cascade,
         decision=explained(question.decision, installed()) if explain else None,
@@ -329,9 +329,12 @@ def _facts(data: InferData) -> list[tuple[str, Cell | str]]:
 
 def _cascade_facts(cascade: CascadeData) -> list[tuple[str, Cell | str]]:
     """Which model answered, what the check said, and what both cost."""
+    answered = ("answered by", Cell(cascade.answered_by, Tone.STRONG))
+    if cascade.accepted is None:
+        return [answered, ("check", f"none: {cascade.sentence}")]
     verdict = "accepted" if cascade.accepted else "not accepted"
     return [
-        ("answered by", Cell(cascade.answered_by, Tone.STRONG)),
+        answered,
         ("check", f"{cascade.check} of {cascade.small}'s answer: {cascade.sentence}: {verdict}"),
         ("small model", f"{cascade.small}: {words.money(cascade.small_cost)}"),
         ("large model", f"{cascade.large}: {words.money(cascade.large_cost)}"),

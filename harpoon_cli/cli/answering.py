@@ -68,8 +68,9 @@ async def on_new_lease(
     """The answer on a lease of its own; it is not lost where only giving the lease back went wrong.
 
     A pool that surely has no room gives way to the next that can hold the model, and where there is none to
-    the next candidate by the same score, unless the model was asked for by name. Whatever else a platform says to a request ends the command: nothing is asked for
-    while it is not certain what came of the request before. asks is `ask`, unless another is given.
+    the next candidate by the same score, unless the model was asked for by name. Whatever else a platform
+    says to a request ends the command: nothing is asked for while it is not certain what came of the request
+    before. asks is `ask`, unless another is given.
     """
 
     async def asked(question: Question, lease_id: LeaseId | None) -> Answer:

@@ -225,6 +225,40 @@ def test_validate_finds_names_that_nothing_answers_to(
     assert (ran.status, message in ran.err) == (3, True)
 
 
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ('small = "gema-270m"', "routing.small: there is no model 'gema-270m'; nearest: gemma-270m"),
+        ('large = "none-such"', "routing.large: there is no model 'none-such'"),
+        ('allow = ["gemma-270m", "gwen-30b"]', "routing.allow: there is no model 'gwen-30b'"),
+        ('deny = ["gwen-30b"]', "routing.deny: there is no model 'gwen-30b'"),
+    ],
+)
+def test_validate_finds_models_that_routing_names_and_nobody_knows(
+    harpoon: Operator, setting: str, named: str
+) -> None:
+    harpoon.configure(f"[routing]\n{setting}\n")
+    ran = harpoon("config", "validate")
+    assert ran.status == 3
+    assert f"config.toml line 2: {named}" in ran.err
+    assert "hint: name one of harpoon models, or describe it in [models." in ran.err
+
+
+def test_validate_finds_every_model_that_nobody_knows_and_takes_the_operators_own(harpoon: Operator) -> None:
+    harpoon.configure('[routing]\nsmall = "mine"\nlarge = "yours"\n[models.mine]\nvram_gb = 4\ntflops = 2\n')
+    ran = harpoon("config", "validate", "-o", "json")
+    assert [error["code"] for error in ran.json["errors"]] == ["configuration"]
+    assert "routing.large" in ran.json["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("name", ["a pool", "a\tpool", "", "p" * 201])
+def test_validate_finds_a_pool_s_id_that_cannot_be_one(harpoon: Operator, name: str) -> None:
+    harpoon.configure(f"[platform]\npool_id = {json.dumps(name)}\n")
+    ran = harpoon("config", "validate")
+    assert ran.status == 3
+    assert "platform.pool_id must be a pool's id, without spaces" in ran.err
+
+
 def test_validate_finds_a_certificate_that_cannot_be_used(harpoon: Operator) -> None:
     harpoon.environ |= {"HOSTED_AI_BASE_URL": "https://api.hosted.ai", "HOSTED_AI_API_KEY": KEY}
     harpoon.configure('[http]\nca_bundle = "config.toml"\n')

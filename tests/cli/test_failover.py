@@ -106,7 +106,11 @@ def test_a_model_that_was_asked_for_by_name_is_asked_for_in_the_next_pool_that_c
     assert (ran.status, ran.data["model"], ran.data["pool_id"]) == (0, "qwen-30b", "dearer")
     assert crowded.pools == ["pool", "dearer"]
     [failover] = ran.data["failovers"]
-    assert (failover["model"], failover["pool_id"], failover["next_model"]) == ("qwen-30b", "pool", "qwen-30b")
+    assert (failover["model"], failover["pool_id"], failover["next_model"]) == (
+        "qwen-30b",
+        "pool",
+        "qwen-30b",
+    )
     [note] = [note for note in ran.json["notes"] if "instead" in note]
     assert note.startswith("qwen-30b could not be had in pool pool: ")
     assert note.endswith("qwen-30b in pool dearer is asked for instead")
@@ -120,9 +124,7 @@ def test_a_pool_that_was_asked_for_by_name_is_not_replaced(harpoon: Operator, me
     assert crowded.pools == ["pool"]
 
 
-def test_where_every_pool_is_full_the_last_refusal_is_the_error(
-    harpoon: Operator, meet: Meet
-) -> None:
+def test_where_every_pool_is_full_the_last_refusal_is_the_error(harpoon: Operator, meet: Meet) -> None:
     crowded = meet(pools=(POOL, DEARER))
     crowded.full |= {"pool", "dearer"}
     ran = harpoon("infer", HARD, "--model", "qwen-30b", "-o", "json")

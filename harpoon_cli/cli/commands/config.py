@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ from typer import Argument, Option
 
 from harpoon_cli.cli.command import command, epilog, new_app
 from harpoon_cli.cli.session import Session, working_directory
-from harpoon_cli.errors import ConfigurationFault, UsageFault
+from harpoon_cli.errors import ConfigurationFault, NoSuchModel, UsageFault
 from harpoon_cli.render import formats
 from harpoon_cli.render.outcome import Cell, Column, Facts, Outcome, Table, Text, Tone
 from harpoon_cli.settings.origins import Kind
@@ -144,7 +144,10 @@ async def path(session: Session) -> Outcome:
     needs_settings=False,
 )
 async def validate(session: Session) -> Outcome:
-    """Check every source of settings, and whether together they name a platform; nothing is sent."""
+    """Check every source of settings, and whether together they name a platform; nothing is sent.
+
+    The models that routing names must be in the catalogue, the built-in one with yours.
+    """
     from harpoon_cli.cli.connect import check
     from harpoon_cli.settings.endpoint import LiveEndpoint, endpoint
     from harpoon_cli.settings.load import problems
@@ -162,9 +165,34 @@ async def validate(session: Session) -> Outcome:
     where = endpoint(session.loaded)
     await check(session.settings, where if isinstance(where, LiveEndpoint) else None)
     _check_format(session.loaded)
+    if unknown := list(_unknown_models(session)):
+        return Outcome(errors=unknown)
     files = tuple(str(one) for one in session.loaded.files)
     words = f"good: {', '.join(files)}" if files else "good: no file, defaults and environment"
     return Outcome(data=ConfigValidateData(files), views=[Text(words)], ids=list(files))
+
+
+def _unknown_models(session: Session) -> Iterator[ConfigurationFault]:
+    """A fault for each model that a setting of routing names and the catalogue has not."""
+    from harpoon_cli.settings.keys import dotted
+
+    routing = session.settings.routing
+    named = {
+        "small": (routing.small,),
+        "large": (routing.large,),
+        "allow": routing.allow,
+        "deny": routing.deny,
+    }
+    for key, names in named.items():
+        for name in names or ():
+            try:
+                session.catalogue.find(name)
+            except NoSuchModel as lack:
+                origin, table = session.loaded.origins[f"routing.{key}"], dotted(("models", name))
+                yield ConfigurationFault(
+                    f"{origin}: routing.{key}: {lack.message}",
+                    hint=f"name one of harpoon models, or describe it in [{table}]",
+                )
 
 
 def _check_format(loaded: Loaded) -> None:

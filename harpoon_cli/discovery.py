@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
+from os import listdir
 from types import ModuleType
 
 from harpoon_cli.errors import UsageFault
@@ -23,8 +23,11 @@ class Folder(Struct, frozen=True):
 
     def names(self) -> tuple[str, ...]:
         """The choices there are, in alphabetical order; nothing is imported for it."""
-        files = (file for place in self.places for file in Path(place).glob("[!_]*.py"))
-        return tuple(sorted(file.stem for file in files))
+        # pathlib's import, and pkgutil's, take longer than all the choices of a folder.
+        files = [file for place in self.places for file in listdir(place)]  # noqa: PTH208
+        return tuple(
+            sorted(file.removesuffix(".py") for file in files if file.endswith(".py") and file[0] not in "_.")
+        )
 
     def module(self, name: str) -> ModuleType:
         """The file of that name, imported now; `UsageFault` where there is none."""
@@ -33,6 +36,10 @@ class Folder(Struct, frozen=True):
                 f"there is no {self.noun} {name!r}", hint=f"one of: {', '.join(self.names()) or 'none yet'}"
             )
         return import_module(f"{self.package}.{name}")
+
+    def modules(self) -> tuple[ModuleType, ...]:
+        """Every file, imported now, in the order of their names."""
+        return tuple([import_module(f"{self.package}.{name}") for name in self.names()])
 
     def line(self, name: str) -> str:
         """What the choice is, in one line: the first of its file's docstring."""

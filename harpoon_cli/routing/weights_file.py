@@ -12,8 +12,8 @@ import struct
 from array import array
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
-from os import path
 
+from harpoon_cli.discovery import data_beside
 from harpoon_cli.errors import ConfigurationFault
 from harpoon_cli.routing.decision import Quality
 from harpoon_cli.routing.weights import Calibration, KindWeights, Weights
@@ -23,7 +23,7 @@ FORMAT = "harpoon routing weights 1"
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes; a file above this is refused unread."""
 
-_SHIPPED = path.join(path.dirname(__file__), "weights.bin")  # noqa: PTH118, PTH120  # as below
+_SHIPPED = "weights.bin"
 _ENTRY_BYTES = 5
 _STEPS = 100
 _LARGEST = 1e6
@@ -32,8 +32,7 @@ _LARGEST = 1e6
 @cache
 def shipped() -> Weights:
     """The weights that come with harpoon."""
-    with open(_SHIPPED, "rb") as file:  # noqa: PTH123  # pathlib's import takes longer than all the rest
-        return load(file.read(), "the file of weights that comes with harpoon")
+    return load(data_beside(__file__, _SHIPPED), "the file of weights that comes with harpoon")
 
 
 def dump(weights: Weights) -> bytes:

@@ -6,13 +6,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 from harpoon_cli.cli.asking import Answer, Question, ask
+from harpoon_cli.cli.endpoints import own_url
 from harpoon_cli.cli.leasing import budget_of, leased
 from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.placement import place
 from harpoon_cli.cli.session import Session
+from harpoon_cli.client.refusals import CAPACITY_CODES
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import LeaseId, Money, Pool, PoolId, Receipt, Tenure
-from harpoon_cli.errors import CostCeilingReached, HarpoonError, MayStillBill, NoCapacity, NothingFits
+from harpoon_cli.errors import (
+    BreakerOpen,
+    CostCeilingReached,
+    HarpoonError,
+    MayStillBill,
+    NoCapacity,
+    NothingFits,
+    NotSent,
+    PlatformError,
+    RateLimited,
+)
 from harpoon_cli.leases.lifecycle import Order
 from harpoon_cli.routing.decision import CandidateResult, Decision, Inputs, Refusal
 from harpoon_cli.routing.engine import decide_on
@@ -30,10 +42,13 @@ class Terms(Struct, frozen=True):
 
 
 class Failover(Struct, frozen=True):
-    """A slice that was chosen and could not be had, why, and what was asked for instead."""
+    """What was chosen and could not be had, why, and what was asked for instead.
+
+    pool_id is the pool that had no slice; None for an endpoint that gave no answer.
+    """
 
     model: str
-    pool_id: PoolId
+    pool_id: PoolId | None
     reason: str
     next_model: str
 
@@ -113,6 +128,62 @@ async def _once(
             raise
         found.troubles.append(trouble)
     return order, None
+
+
+async def on_endpoint(
+    session: Session, platform: Platform, question: Question, asks: Asks | None = None
+) -> Answered:
+    """The answer where nothing is leased; what surely gives none gives way to the next by the same score.
+
+    That is an endpoint that is not reached, whose breaker is open, that has no room or no call left: not one
+    that may be answering. asks is `ask`, unless another is given.
+    """
+    found = Answered(question)
+    try:
+        while found.answer is None:
+            try:
+                asked = found.question
+                found.answer = await (asks(asked, None) if asks else ask(session, platform, asked, None))
+            except PlatformError as trouble:
+                if session.answer_began or not _gives_way(trouble):
+                    raise
+                found.question = _elsewhere(session, found, trouble)
+    finally:
+        found.receipt = session.receipt = Receipt(steps=tuple(session.steps))
+    return found
+
+
+def _gives_way(trouble: PlatformError) -> bool:
+    return (
+        isinstance(trouble, NotSent | BreakerOpen | RateLimited | NoCapacity)
+        or trouble.platform_code in CAPACITY_CODES
+    )
+
+
+def _elsewhere(session: Session, found: Answered, trouble: PlatformError) -> Question:
+    """The question for the next candidate; `trouble` where none is, or another model may not answer."""
+    before = found.question.decision
+    gone = {before.model}
+    if isinstance(trouble, NotSent | BreakerOpen):  # all that answer there are gone with it
+        there = own_url(session.settings, before.model)
+        names = (known.model.name for known in _inputs(before).models)
+        gone |= {name for name in names if own_url(session.settings, name) == there}
+    models = tuple(
+        replace(known, failed=trouble.message) if known.model.name in gone else known
+        for known in _inputs(before).models
+    )
+    try:
+        if before.pinned:
+            raise NothingFits(f"{before.model} is to answer, and no other model")
+        decision = decide_on(replace(_inputs(before), models=models), installed(), known_score=before.score)
+    except HarpoonError as nothing:
+        session.screen.note(f"no other model can take its place: {nothing.message}")
+        raise trouble from nothing
+    found.failovers.append(Failover(before.model, None, trouble.message, decision.model))
+    session.screen.warn(
+        f"{before.model} gave no answer: {trouble.message}; {decision.model} is asked instead"
+    )
+    return replace(found.question, decision=decision, model=session.catalogue.find(decision.model))
 
 
 def with_ended(session: Session, ended: Sequence[Tenure]) -> Receipt | None:

@@ -7,7 +7,7 @@ from time import monotonic
 
 from harpoon_cli.cli import latencies
 from harpoon_cli.cli.session import Session
-from harpoon_cli.client.service import Platform
+from harpoon_cli.client.service import DataPlane, Platform
 from harpoon_cli.domain import Completion, CompletionRequest, LeaseId, Model, Prompt
 from harpoon_cli.routing.decision import Decision
 from harpoon_cli.values import Struct
@@ -48,26 +48,28 @@ async def ask(session: Session, platform: Platform, question: Question, lease_id
     )
     with session.step("execute"):
         began = monotonic()
+        plane = platform.inference if lease_id is not None else session.plane_of(question.model.name)
         if question.streamed:
-            answer = await _stream(session, platform, request, began)
+            answer = await _stream(session, plane, request, began)
         else:
-            completion = await platform.inference.complete(request)
+            completion = await plane.complete(request)
             answer = Answer(completion, None, monotonic() - began)
     if answer.completion.engine != "simulated":
         latencies.remember(session.account, question.model.name, answer.total_s)
     return answer
 
 
-async def _stream(session: Session, platform: Platform, request: CompletionRequest, began: float) -> Answer:
+async def _stream(session: Session, plane: DataPlane, request: CompletionRequest, began: float) -> Answer:
     first_token_s: float | None = None
     whole: Completion | None = None
     try:
-        async with aclosing(platform.inference.stream(request)) as parts:
+        async with aclosing(plane.stream(request)) as parts:
             async for part in parts:
                 if isinstance(part, Completion):
                     whole = part
                     continue
                 first_token_s = monotonic() - began if first_token_s is None else first_token_s
+                session.answer_began = True
                 session.screen.answer(part.text)
     finally:
         session.screen.answer_end()

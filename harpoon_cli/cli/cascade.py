@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from harpoon_cli.cli.answering import Answered, Terms, on_new_lease, with_ended
+from harpoon_cli.cli.answering import Answered, Terms, on_endpoint, on_new_lease, with_ended
 from harpoon_cli.cli.asking import Answer, Question, ask
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
@@ -172,9 +172,7 @@ async def _answered(
     """The answer on a new lease, or where nothing is leased without one."""
     if platform.control.features.leases:
         return await on_new_lease(session, platform, question, terms, asks)
-    answer = await (asks(question, None) if asks else ask(session, platform, question, None))
-    session.receipt = Receipt(steps=tuple(session.steps))
-    return Answered(question, answer, receipt=session.receipt)
+    return await on_endpoint(session, platform, question, asks)
 
 
 def _ladder(decision: Decision) -> list[str]:

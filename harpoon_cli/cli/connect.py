@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,8 +43,11 @@ def guard(settings: Settings, plane: str) -> Guard | None:
     platform = settings.platform
     first, second = platform.base_url, platform.inference_url
     url = first or second if plane == "control" else second or first
-    if url is None:
-        return None
+    return None if url is None else guard_at(settings, url, plane)
+
+
+def guard_at(settings: Settings, url: str, plane: str) -> Guard:
+    """What watches a plane of the host of that URL."""
     rules = Rules(settings.breaker.failures, settings.breaker.probe_s)
     return Guard("://".join(_origin(url)), plane, health_file(state_dir() / "breakers.json"), rules)
 
@@ -92,6 +95,24 @@ def connect_live(
         lambda: _inference(platform.inference, inference, settings, platform.paths.inference, keys=keys),
         (control.aclose, inference.aclose),
     )
+
+
+def connect_model(
+    settings: Settings, live: LiveEndpoint, url: str, observe: Observe
+) -> tuple[DataPlane, Callable[[], Awaitable[None]]]:
+    """Where a model with an endpoint of its own answers, and what closes it. Nothing is sent yet.
+
+    Another host than the platform's is never handed the platform's key.
+    """
+    key = live.key if _origin(url) == _origin(live.base_url) else None
+    auth = settings.platform.auth if key is not None else "none"
+    endpoint = Endpoint(url, key, auth, setting="models.NAME.inference_url")
+    watch = guard_at(settings, url, "inference")
+    transport = Transport(endpoint, _network(settings), observe=observe, guard=watch)
+    plane = _inference(
+        settings.platform.inference, transport, settings, settings.platform.paths.inference, keys=False
+    )
+    return plane, transport.aclose
 
 
 def connect_sandbox(settings: Settings, sandbox_dir: Path, observe: Observe) -> Platform:

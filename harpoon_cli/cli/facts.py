@@ -9,10 +9,11 @@ from harpoon_cli.catalogue import Catalogue
 from harpoon_cli.cli import latencies
 from harpoon_cli.cli.budget import spent
 from harpoon_cli.cli.connect import guard, health_file, routing_base
+from harpoon_cli.cli.endpoints import guard_of
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client import breaker
 from harpoon_cli.client.breaker import Phase, Rules
-from harpoon_cli.domain import Pool, Prompt
+from harpoon_cli.domain import Model, Pool, Prompt
 from harpoon_cli.routing.decision import Inputs, Known, Policy
 from harpoon_cli.settings.model import Settings
 from harpoon_cli.settings.paths import state_dir
@@ -53,17 +54,20 @@ def inputs_of(
 ) -> Inputs:
     """What the decision about a prompt is made of: all models of the catalogue, and what is known now."""
     predicted = latencies.predicted(session.account)
-    shut_s, limit = breaker_shut_s(session.settings), rate_limit(session.settings)
-    left, for_s = limit or (None, None)
     models = session.catalogue.models.values()
     return Inputs(
         prompt=prompt,
         # Nothing is paid for a lease that is held already.
         policy=replace(policy, max_cost=None) if held else _within_budget(session, policy),
-        models=tuple(Known(model, predicted.get(model.name), shut_s, left, for_s) for model in models),
+        models=tuple(_known(session.settings, model, predicted.get(model.name)) for model in models),
         pools=None if pools is None else tuple(_looked_at(pool) for pool in pools),
         held=held,
     )
+
+
+def _known(settings: Settings, model: Model, latency_s: float | None) -> Known:
+    left, for_s = rate_limit(settings, model.name) or (None, None)
+    return Known(model, latency_s, breaker_shut_s(settings, model.name), left, for_s)
 
 
 def _within_budget(session: Session, policy: Policy) -> Policy:
@@ -77,9 +81,9 @@ def _looked_at(pool: Pool) -> Pool:
     return replace(pool, allocated_percent=None, actual_percent=None)
 
 
-def breaker_shut_s(settings: Settings) -> float | None:
-    """For how long nothing is sent to where prompts go; None where no breaker watches it."""
-    watch = guard(settings, "inference")
+def breaker_shut_s(settings: Settings, model: str) -> float | None:
+    """For how long nothing is sent to where a model answers; None where no breaker watches it."""
+    watch = guard_of(settings, model)
     if watch is None:
         return None
     rules, now = Rules(settings.breaker.failures, settings.breaker.probe_s), time()
@@ -89,11 +93,11 @@ def breaker_shut_s(settings: Settings) -> float | None:
     return breaker.open_for_s(health, rules, now)
 
 
-def rate_limit(settings: Settings) -> tuple[int, float] | None:
+def rate_limit(settings: Settings, model: str) -> tuple[int, float] | None:
     """How many calls the platform's rate limit leaves, and for how many seconds; None where none is known.
 
-    Of the limits of where leases come from and where prompts go, the one that leaves less.
+    Of the limits of where leases come from and where the model answers, the one that leaves less.
     """
-    guards = (guard(settings, plane) for plane in ("control", "inference"))
+    guards = (guard(settings, "control"), guard_of(settings, model))
     limits = [limit for one in guards if one is not None and (limit := one.limit()) is not None]
     return min((one for one in limits if one[0] or one[1] > SOON_S), default=None)

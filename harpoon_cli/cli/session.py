@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
@@ -23,7 +23,7 @@ from harpoon_cli.settings.paths import cache_dir, make_private, state_dir
 if TYPE_CHECKING:
     from harpoon_cli.catalogue import Catalogue
     from harpoon_cli.cli.keeping import Keeping
-    from harpoon_cli.client.service import Platform
+    from harpoon_cli.client.service import DataPlane, Platform
     from harpoon_cli.client.transport import Exchange
     from harpoon_cli.leases.alive import SignOfLife
     from harpoon_cli.leases.ledger import Ledger
@@ -49,6 +49,7 @@ class Session:
     """One command's surroundings.
 
     Notes, the receipt and what there is so far of the outcome survive an error, and are printed with it.
+    answer_began says that a part of an answer has been shown.
     `where` is the endpoint of `platform`, once that was asked for.
     """
 
@@ -69,6 +70,9 @@ class Session:
         self._keeping: Keeping | None = None
         self.keeps: Reference | None = None
         self._leases = False
+        self.answer_began = False
+        self._planes: dict[str, DataPlane] = {}
+        self._closings: list[Callable[[], Awaitable[None]]] = []
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -126,6 +130,22 @@ class Session:
         self.platform()
         assert self._account is not None, "a platform has a name"
         return self._account
+
+    def plane_of(self, model: str) -> DataPlane:
+        """Where a model answers without a lease: its own endpoint, or the platform's."""
+        from harpoon_cli.cli.connect import connect_model
+        from harpoon_cli.cli.endpoints import own_url
+        from harpoon_cli.settings.endpoint import LiveEndpoint
+
+        platform, url = self.platform(), own_url(self.settings, model)
+        if url is None or not isinstance(self.where, LiveEndpoint):
+            return platform.inference
+        if url not in self._planes:
+            source = self.loaded.origins.get(f"models.{model}.inference_url")
+            self.screen.note(f"prompts for {model} go to {url}" + (f", as {source} says" if source else ""))
+            self._planes[url], closing = connect_model(self.settings, self.where, url, self._observe)
+            self._closings.append(closing)
+        return self._planes[url]
 
     def _connect(self) -> Platform:
         from harpoon_cli.cli import connect
@@ -245,6 +265,8 @@ class Session:
         """The work is done, and its result not told yet: what is still open is handed to the keeper."""
         if self._sign is not None and self._keeping is not None:
             self._keeping.take_over(self._still_open(self._sign), self.keeps)
+        for closing in self._closings:
+            await closing()
         if self._platform is not None:
             await self._platform.close()
 

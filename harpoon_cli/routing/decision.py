@@ -29,6 +29,7 @@ class Candidate(Struct, frozen=True):
     refusals: what pools said to requests of this very command. latency_s is how long an answer is predicted
     to take. shut_s is for how long the circuit breaker sends nothing where this model answers, 0 for not at
     all. calls_left is how many calls its rate limit leaves for the next calls_for_s seconds.
+    failed: why it gave no answer when it was asked by this very command.
     """
 
     model: Model
@@ -39,6 +40,7 @@ class Candidate(Struct, frozen=True):
     shut_s: float | None = None
     calls_left: int | None = None
     calls_for_s: float | None = None
+    failed: str | None = None
 
 
 class Policy(Struct, frozen=True):
@@ -90,6 +92,7 @@ class Known(Struct, frozen=True):
     shut_s: float | None = None
     calls_left: int | None = None
     calls_for_s: float | None = None
+    failed: str | None = None
 
 
 class Inputs(Struct, frozen=True):
@@ -119,6 +122,7 @@ class Inputs(Struct, frozen=True):
                 shut_s=known.shut_s,
                 calls_left=known.calls_left,
                 calls_for_s=known.calls_for_s,
+                failed=known.failed,
             )
             for known in self.models
         )

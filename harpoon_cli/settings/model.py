@@ -382,6 +382,11 @@ class ModelTable(_Table):
         description="what the inference server calls it; unset, its name here",
         examples=["org/my-7b"],
     )
+    inference_url: Url | None = Field(
+        default=None,
+        description='with control = "static": where it answers, where that is a server of its own',
+        examples=["http://127.0.0.1:8001/v1"],
+    )
     pools: Annotated[tuple[PoolName, ...] | None, Wants("a list of pool ids")] = Field(
         default=None, description="the only pools it may use; unset, all", examples=[["gpu-pool-1"]]
     )

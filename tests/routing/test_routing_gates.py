@@ -54,6 +54,7 @@ FAILING: dict[str, dict[str, Any]] = {
     "vram": {"pool": replace(CARD, gpu_vram_mb=20_010, vram_free_mb=20_010), "max_tokens": 500},
     "tflops": {"pool": replace(CARD, gpu_tflops=20.0)},
     "capacity": {"pool": replace(CARD, tflops_free=20.0)},
+    "answers": {"failed": "cannot reach it"},
     "breaker": {"shut_s": 3.0},
     "rate": {"calls_left": 0},
     "budget": {"policy": Policy(base=-9.0, max_cost=Decimal("0.005")), "latency_s": 3.0},

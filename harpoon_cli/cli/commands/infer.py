@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from harpoon_cli.cli import last_models
-from harpoon_cli.cli.answering import Answered, Failover, Terms, on_new_lease
+from harpoon_cli.cli.answering import Answered, Failover, Terms, on_endpoint, on_new_lease
 from harpoon_cli.cli.arguments import (
     MaxCostOption,
     MaxTokensOption,
@@ -166,20 +166,22 @@ async def infer(
         answered, told = await cascaded(session, platform, question, terms, checked)
     elif leases_anew:
         answered = await on_new_lease(session, platform, question, terms)
+    elif held is not None:
+        answered = await _on_held_lease(session, platform, question, held, record)
     else:
-        answered = await _on_what_is_there(session, platform, question, held, record)
+        answered = await on_endpoint(session, platform, question)
     if session_name is not None:
         _remember(session, session_name, answered.question.model.name)
     return _outcome(answered, explain=explain, cascade=told)
 
 
-async def _on_what_is_there(
-    session: Session, platform: Platform, question: Question, held: Lease | None, record: LeaseRecord | None
+async def _on_held_lease(
+    session: Session, platform: Platform, question: Question, held: Lease, record: LeaseRecord | None
 ) -> Answered:
-    """The answer on a lease that is held already, or where nothing is leased."""
+    """The answer on a lease that is held already, and stays so."""
     try:
         with using(session, record):
-            answer = await ask(session, platform, question, held.id if held else None)
+            answer = await ask(session, platform, question, held.id)
     finally:
         session.receipt = _receipt_so_far(session, platform, held, record)
     return Answered(question, answer, receipt=session.receipt, own=False)
@@ -266,12 +268,10 @@ def _as_pool(held: Lease) -> Pool:
 
 
 def _receipt_so_far(
-    session: Session, platform: Platform, held: Lease | None, record: LeaseRecord | None
+    session: Session, platform: Platform, held: Lease, record: LeaseRecord | None
 ) -> Receipt | None:
     """Of a lease that goes on: what it came to by now, by our ledger, or by what the platform shows."""
     now = utc_now()
-    if held is None:
-        return Receipt(steps=tuple(session.steps))
     if record is None:
         return receipt_of_shown(held, session.steps, now)
     with suppress(StorageFault):  # what was read before is told then
@@ -317,7 +317,7 @@ def _facts(data: InferData) -> list[tuple[str, Cell | str]]:
         f"{counts.prompt_tokens} in, {counts.completion_tokens} out" if counts else "not told by the server"
     )
     facts: list[tuple[str, Cell | str]] = [("model", _model_words(data)), ("tokens", tokens)]
-    facts += [("instead of", f"{one.model}, which {one.pool_id} had no room for") for one in data.failovers]
+    facts += [("instead of", _passed_over(one)) for one in data.failovers]
     if data.cascade is not None:
         facts += _cascade_facts(data.cascade)
     if data.first_token_s is not None:
@@ -325,6 +325,12 @@ def _facts(data: InferData) -> list[tuple[str, Cell | str]]:
     if data.cost is not None:
         facts.append(("per inference", words.money(data.cost)))
     return facts
+
+
+def _passed_over(failover: Failover) -> str:
+    if failover.pool_id is None:
+        return f"{failover.model}, which gave no answer"
+    return f"{failover.model}, which {failover.pool_id} had no room for"
 
 
 def _cascade_facts(cascade: CascadeData) -> list[tuple[str, Cell | str]]:

@@ -1,0 +1,132 @@
+"""Endpoints that are there already: one that surely gives no answer gives way to the next, aloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.cli.rig import Operator
+from tests.cli.test_failover import HARD
+from tests.servers import EVENT_STREAM, FaultyServer, Script, always, answer, chunk, in_turn, once, served
+
+NOWHERE = "http://127.0.0.1:1/v1"
+FULL = answer(503, {"error": {"message": "all slots are taken", "code": "no_capacity"}})
+LIMITED = answer(429, {"error": {"message": "slow down"}}, {"Retry-After": "900"})
+
+
+def says(text: str) -> bytes:
+    choice = {"index": 0, "message": {"content": text}, "finish_reason": "stop"}
+    return answer(200, {"model": "m", "choices": [choice]})
+
+
+class Two:
+    """A server for the small model and one for the large one, whose operator asks for whole answers."""
+
+    def __init__(self, operator: Operator, stack: ExitStack) -> None:
+        self.operator, self.stack = operator, stack
+
+    def __call__(self, small: Script | None, large: Script | None) -> tuple[FaultyServer | None, ...]:
+        servers = [self.stack.enter_context(served(one)) if one else None for one in (small, large)]
+        urls = [f"{one.url}/v1" if one else NOWHERE for one in servers]
+        self.operator.configure(
+            '[platform]\ncontrol = "static"\ninference = "openai"\nauth = "none"\n'
+            f'base_url = "{urls[0]}"\n[retry]\nattempts = 1\n'
+            f'[models.qwen-30b]\ninference_url = "{urls[1]}"\n'
+        )
+        return tuple(servers)
+
+
+@pytest.fixture
+def two(harpoon: Operator) -> Iterator[Two]:
+    with ExitStack() as stack:
+        yield Two(harpoon, stack)
+
+
+@pytest.mark.parametrize("trouble", [None, FULL, LIMITED], ids=["unreachable", "full", "limited"])
+def test_the_next_candidate_answers_and_it_is_said(
+    harpoon: Operator, two: Two, trouble: bytes | None
+) -> None:
+    two(always(says("small")), always(trouble) if trouble else None)
+    ran = harpoon("infer", HARD, "--no-stream", "--explain", "-o", "json")
+    assert (ran.status, ran.data["text"], ran.data["model"]) == (0, "small", "gemma-270m")
+    [failover] = ran.data["failovers"]
+    assert (failover["model"], failover["pool_id"], failover["next_model"]) == (
+        "qwen-30b",
+        None,
+        "gemma-270m",
+    )
+    [note] = [note for note in ran.json["notes"] if "instead" in note]
+    assert note.startswith("qwen-30b gave no answer: ")
+    assert f"warning: {note}" in ran.err
+    large = next(one for one in ran.data["decision"]["candidates"] if one["model"] == "qwen-30b")
+    assert [one["gate"] for one in large["gates"] if one["verdict"] != "passed"] == ["answers"]
+
+
+def test_each_model_is_asked_where_it_answers_and_no_other_host_gets_the_key(
+    harpoon: Operator, two: Two
+) -> None:
+    small, large = two(always(says("small")), always(says("large")))
+    assert small is not None
+    assert large is not None
+    harpoon.configure(harpoon.config_file.read_text().replace('auth = "none"\n', ""))
+    harpoon.environ["HOSTED_AI_API_KEY"] = "a-key-for-tests"
+    assert harpoon("infer", HARD, "--no-stream", "-o", "json").data["text"] == "large"
+    assert harpoon("infer", "Hello", "--no-stream", "-o", "json").data["text"] == "small"
+    assert "authorization" not in large.requests[0].headers
+    assert small.requests[0].headers["authorization"] == "Bearer a-key-for-tests"
+
+
+def test_a_model_that_was_asked_for_by_name_is_not_replaced(harpoon: Operator, two: Two) -> None:
+    small, _ = two(always(says("small")), None)
+    ran = harpoon("infer", HARD, "--model", "qwen-30b", "--no-stream", "-o", "json")
+    assert (ran.status, ran.json["errors"][0]["code"]) == (7, "unreachable")
+    assert small is not None
+    assert small.requests == []
+
+
+def test_what_may_be_answering_gives_way_to_nobody(harpoon: Operator, two: Two) -> None:
+    two(always(says("small")), always(answer(500, {"error": "out of order"})))
+    ran = harpoon("infer", HARD, "--no-stream", "-o", "json")
+    assert (ran.status, ran.json["errors"][0]["code"]) == (7, "server_fault")
+
+
+def test_an_answer_that_was_shown_in_part_gives_way_to_nobody(harpoon: Operator, two: Two) -> None:
+    piece = {"choices": [{"index": 0, "delta": {"content": "Half an"}, "finish_reason": None}]}
+    begun = EVENT_STREAM + chunk(b"data: " + json.dumps(piece).encode() + b"\n\n")
+    two(always(says("small")), once(begun))
+    ran = harpoon("infer", HARD, "-o", "table")
+    assert ran.status == 7
+    assert "instead" not in ran.err
+
+
+def test_where_nobody_answers_the_first_trouble_that_is_left_is_the_error(
+    harpoon: Operator, two: Two
+) -> None:
+    two(None, None)
+    ran = harpoon("infer", HARD, "--no-stream", "-o", "json")
+    assert (ran.status, ran.json["errors"][0]["code"]) == (7, "unreachable")
+
+
+def test_a_breaker_that_is_open_where_one_model_answers_leaves_the_other(harpoon: Operator, two: Two) -> None:
+    two(always(says("small")), None)
+    harpoon.environ["HARPOON_BREAKER__FAILURES"] = "1"
+    harpoon.environ["HARPOON_BREAKER__PROBE_S"] = "1h"
+    harpoon("infer", HARD, "--no-stream")
+    ran = harpoon("infer", HARD, "--no-stream", "--explain", "-o", "json")
+    assert (ran.status, ran.data["model"], ran.data["failovers"]) == (0, "gemma-270m", [])
+    assert "the circuit breaker is open" in ran.data["decision"]["reason"]
+
+
+def test_a_cascade_goes_on_where_the_small_model_is_not_reached(harpoon: Operator, two: Two) -> None:
+    two(None, in_turn(says("large")))
+    ran = harpoon("infer", "Hello", "--cascade", "--no-stream", "-o", "json")
+    assert (ran.status, ran.data["text"]) == (0, "large")
+    assert ran.data["cascade"]["sentence"].startswith("gemma-270m could not be had: cannot reach ")
+
+
+def test_with_leases_a_model_s_own_endpoint_is_not_asked(live: Operator) -> None:
+    live.configure(f'{live.config_file.read_text()}inference_url = "{NOWHERE}"\n')
+    assert live("infer", HARD).status == 0

@@ -62,6 +62,7 @@ def main(folder: Path, *, quick: bool) -> None:
     within(devtest)
     asked(devtest)
     edited(devtest)
+    cascade_bound(devtest)
     if not quick:
         train = rows(folder, "train")
         unfamiliar(train, devtest)
@@ -147,6 +148,20 @@ def edited(devtest: Sequence[Row]) -> None:
         means.append(fmean(shares))
         print(f"{name:<25}{means[-1]:>7.1%}{max(shares):>10.1%}{worst:>10.1%}")
     print(f"{'mean':<25}{fmean(means):>7.1%}")
+
+
+def cascade_bound(devtest: Sequence[Row]) -> None:
+    """What a check that is always right would make of a cascade. What ours make of one, no row can tell.
+
+    A row holds whether each model was right once: no second sample that could agree, and no answer's text.
+    """
+    print(
+        "\nlarge model alone, and a cascade whose check were always right: answers right, calls to the large"
+    )
+    for bench in BENCHES:
+        part = [row.outcome for row in devtest if row.bench == bench]
+        large, either = fmean(one.large for one in part), fmean(max(one.small, one.large) for one in part)
+        print(f"{bench:<16}{large:>7.1%}{either:>9.1%}{1 - fmean(one.small for one in part):>9.1%}")
 
 
 def speed(devtest: Sequence[Row]) -> None:

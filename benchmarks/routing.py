@@ -155,9 +155,7 @@ def cascade_bound(devtest: Sequence[Row]) -> None:
 
     A row holds whether each model was right once: no second sample that could agree, and no answer's text.
     """
-    print(
-        "\nlarge model alone, and a cascade whose check were always right: answers right, calls to the large"
-    )
+    print("\nright: large model alone, cascade with a check that is always right; its calls to the large")
     for bench in BENCHES:
         part = [row.outcome for row in devtest if row.bench == bench]
         large, either = fmean(one.large for one in part), fmean(max(one.small, one.large) for one in part)

@@ -1,8 +1,7 @@
-"""Models with an endpoint of their own, where nothing is leased: which have one, and what watches it."""
+"""Models with an endpoint of their own, where nothing is leased: which have one. It asks nobody."""
 
 from __future__ import annotations
 
-from harpoon_cli.client.guard import Guard
 from harpoon_cli.settings.endpoint import normal_url
 from harpoon_cli.settings.model import Settings
 
@@ -21,12 +20,3 @@ def own_url(settings: Settings, model: str) -> str | None:
         return None
     what = f"models.{model}.inference_url"
     return normal_url(url, what, insecure_http=settings.platform.insecure_http)
-
-
-def guard_of(settings: Settings, model: str) -> Guard | None:
-    """What watches where a model answers; None for the sandbox."""
-    # Only here: it loads what calls are made with.
-    from harpoon_cli.cli.connect import guard, guard_at
-
-    url = own_url(settings, model)
-    return guard(settings, "inference") if url is None else guard_at(settings, url, "inference")

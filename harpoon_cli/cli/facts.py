@@ -8,12 +8,13 @@ from time import time
 from harpoon_cli.catalogue import Catalogue
 from harpoon_cli.cli import latencies
 from harpoon_cli.cli.budget import spent
-from harpoon_cli.cli.connect import guard, health_file, routing_base
-from harpoon_cli.cli.endpoints import guard_of
+from harpoon_cli.cli.connect import guard, guard_at, health_file, routing_base
+from harpoon_cli.cli.endpoints import own_url
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client import breaker
 from harpoon_cli.client.breaker import Phase, Rules
-from harpoon_cli.domain import Model, Pool, Prompt
+from harpoon_cli.client.guard import Guard
+from harpoon_cli.domain import Pool, Prompt
 from harpoon_cli.routing.decision import Inputs, Known, Policy
 from harpoon_cli.settings.model import Settings
 from harpoon_cli.settings.paths import state_dir
@@ -53,21 +54,25 @@ def inputs_of(
     session: Session, prompt: Prompt, policy: Policy, pools: tuple[Pool, ...] | None, *, held: bool = False
 ) -> Inputs:
     """What the decision about a prompt is made of: all models of the catalogue, and what is known now."""
-    predicted = latencies.predicted(session.account)
+    predicted, settings = latencies.predicted(session.account), session.settings
     models = session.catalogue.models.values()
+    at = {model.name: own_url(settings, model.name) for model in models}
+    told = {url: _told(settings, url) for url in set(at.values())}
     return Inputs(
         prompt=prompt,
         # Nothing is paid for a lease that is held already.
         policy=replace(policy, max_cost=None) if held else _within_budget(session, policy),
-        models=tuple(_known(session.settings, model, predicted.get(model.name)) for model in models),
+        models=tuple(Known(model, predicted.get(model.name), *told[at[model.name]]) for model in models),
         pools=None if pools is None else tuple(_looked_at(pool) for pool in pools),
         held=held,
     )
 
 
-def _known(settings: Settings, model: Model, latency_s: float | None) -> Known:
-    left, for_s = rate_limit(settings, model.name) or (None, None)
-    return Known(model, latency_s, breaker_shut_s(settings, model.name), left, for_s)
+def _told(settings: Settings, url: str | None) -> tuple[float | None, int | None, float | None]:
+    """What is known of an endpoint of its own, or the platform's: shut_s, calls_left and calls_for_s."""
+    watch = guard(settings, "inference") if url is None else guard_at(settings, url, "inference")
+    left, for_s = _rate_limit(guard(settings, "control"), watch) or (None, None)
+    return _shut_s(settings, watch), left, for_s
 
 
 def _within_budget(session: Session, policy: Policy) -> Policy:
@@ -81,9 +86,8 @@ def _looked_at(pool: Pool) -> Pool:
     return replace(pool, allocated_percent=None, actual_percent=None)
 
 
-def breaker_shut_s(settings: Settings, model: str) -> float | None:
+def _shut_s(settings: Settings, watch: Guard | None) -> float | None:
     """For how long nothing is sent to where a model answers; None where no breaker watches it."""
-    watch = guard_of(settings, model)
     if watch is None:
         return None
     rules, now = Rules(settings.breaker.failures, settings.breaker.probe_s), time()
@@ -93,11 +97,7 @@ def breaker_shut_s(settings: Settings, model: str) -> float | None:
     return breaker.open_for_s(health, rules, now)
 
 
-def rate_limit(settings: Settings, model: str) -> tuple[int, float] | None:
-    """How many calls the platform's rate limit leaves, and for how many seconds; None where none is known.
-
-    Of the limits of where leases come from and where the model answers, the one that leaves less.
-    """
-    guards = (guard(settings, "control"), guard_of(settings, model))
+def _rate_limit(*guards: Guard | None) -> tuple[int, float] | None:
+    """Of the limits that were told the one that leaves less: calls, and seconds; None where none was."""
     limits = [limit for one in guards if one is not None and (limit := one.limit()) is not None]
     return min((one for one in limits if one[0] or one[1] > SOON_S), default=None)

@@ -22,8 +22,8 @@ from tests.bench.engine.range import served as loopback
 from tests.cli.conftest import WallClock
 from tests.cli.crowded import FULL, Crowded, Said
 from tests.cli.rig import Operator
-from tests.cli.test_failover import MODELS, large_is_refused, states
-from tests.sandbox.harness import KEY, application, served
+from tests.cli.test_failover import DEARER, MODELS, large_is_refused, states
+from tests.sandbox.harness import KEY, POOL, application, served
 from tests.servers import always, answer
 
 PROMPT = "What is the capital of France?"
@@ -235,6 +235,23 @@ def test_where_the_small_model_cannot_be_had_the_large_one_answers_alone(
     assert ran.data["cost"] == cascade["large_cost"] == ran.json["receipt"]["cost"]
     assert [one["model"] for one in ran.data["failovers"]] == ["gemma-270m"]
     assert len(script.asked) == 1
+
+
+def test_a_small_model_whose_pool_is_full_answers_in_the_next_and_is_checked(
+    harpoon: Operator, tmp_path: Path
+) -> None:
+    script = Script(["It is Paris.", "Paris it is!"])
+    crowded = Crowded(application(tmp_path / "platform", WallClock(), script, (POOL, DEARER)), lambda _: None)
+    crowded.full.add("pool")
+    with served(crowded) as url:
+        harpoon.environ |= {"HOSTED_AI_BASE_URL": url, "HOSTED_AI_API_KEY": KEY}
+        harpoon.configure(MODELS)
+        # The score asks for the large model: the cascade's small one is asked first all the same.
+        harpoon.environ["HARPOON_ROUTING__THRESHOLD"] = "0"
+        ran = harpoon("infer", PROMPT, "--cascade", "-o", "json")
+    assert (ran.status, ran.data["model"], ran.data["pool_id"]) == (0, "gemma-270m", "dearer")
+    assert ran.data["cascade"]["accepted"] is True
+    assert crowded.pools == ["pool", "dearer"]
 
 
 def test_a_ceiling_holds_for_both_leases_together() -> None:

@@ -62,6 +62,7 @@ def verdicts(decision: Decision, name: str) -> dict[str, Verdict]:
 
 EVERY_GATE = [
     "allow",
+    "answers",
     "breaker",
     "budget",
     "capacity",

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harpoon_cli.domain import Model, Pool, PoolId, Price, Prompt, Requirements
+from harpoon_cli.domain import Model, Money, Origin, Pool, PoolId, Price, Prompt, Requirements
 from harpoon_cli.errors import BreakerOpen, CostCeilingReached, NoSuchModel, NothingFits, RateLimited
 from harpoon_cli.routing import Candidate, Decision, Policy, Refusal, Verdict, decide
-from harpoon_cli.routing.gates import discover
+from harpoon_cli.routing.gates import discover, judge
+from harpoon_cli.routing.room import Question
 from harpoon_cli.values import Struct, replace
 
 PROMPT = Prompt("Prove it step by step.")
@@ -161,6 +162,7 @@ facts = st.fixed_dictionaries(
         "latency_s": st.none() | st.floats(0, 1000),
         "shut_s": st.none() | st.floats(0, 10),
         "calls_left": st.none() | st.integers(0, 3),
+        "failed": st.none() | st.text(max_size=9),
         "held": st.booleans(),
     }
 )
@@ -177,6 +179,10 @@ policies = st.builds(
     s_per_log_odds=st.none() | st.floats(1e-3, 100),
     session_model=st.none() | st.sampled_from(["small", "large"]),
     budget_used=st.floats(0, 1),
+    budget_left=st.none()
+    | st.builds(
+        Money, st.decimals(0, 1, places=4), st.sampled_from(["USD", "EUR"]), st.just(Origin.ESTIMATED)
+    ),
 )
 
 
@@ -209,3 +215,37 @@ def test_a_gate_is_named_after_its_file() -> None:
     for gate in discover():
         assert gate.judge.__module__ == f"harpoon_cli.routing.gates.{gate.name}"
         assert isinstance(gate, Struct)
+
+
+LEFT = Money(Decimal("0.005"), "USD", Origin.ESTIMATED)
+
+
+@pytest.mark.parametrize(
+    ("policy", "verdict", "sentence"),
+    [
+        (Policy(budget_left=LEFT), Verdict.NOT_NOW, "0.005 USD left of the budget do not pay for 6 s"),
+        (Policy(budget_left=replace(LEFT, amount=Decimal(0))), Verdict.NOT_NOW, "the budget is spent"),
+        (
+            Policy(budget_left=replace(LEFT, currency="EUR")),
+            Verdict.PASSED,
+            "not known: the budget is not in USD",
+        ),
+        (
+            Policy(budget_left=LEFT, max_cost=Decimal("0.001")),
+            Verdict.NEVER,
+            "0.001 USD do not pay for 6 s",
+        ),
+        (
+            Policy(budget_left=replace(LEFT, amount=Decimal(1)), max_cost=Decimal(2)),
+            Verdict.PASSED,
+            "2 USD and 1 USD left of the budget pay for 6 s",
+        ),
+    ],
+)
+def test_the_budget_s_gate_looks_at_the_ceiling_and_at_what_is_left(
+    policy: Policy, verdict: Verdict, sentence: str
+) -> None:
+    judged = judge(Candidate(SMALL, (CARD,), 3.0), Question(policy, 10))
+    [found] = [one for one in judged if one.gate == "budget"]
+    assert found.verdict is verdict
+    assert found.sentence.startswith(sentence)

@@ -73,6 +73,7 @@ KEYS = (
     Key("threshold", "probability from which a prompt is heavy, 0 to 1", False, 1, _threshold),
     Key("max-tokens", "tokens of the longest answer", True, _LARGEST, _policy("max_tokens", int)),
     Key("max-cost", "ceiling on what the lease may cost", False, _LARGEST, _policy("max_cost", Decimal)),
+    Key("budget.used", "share of the budget that is spent, 0 to 1", False, 1, _policy("budget_used")),
     Key("deadline", "seconds that an answer may take", False, _LARGEST, _policy("deadline_s")),
 )  # fmt: skip
 """Every key there is."""

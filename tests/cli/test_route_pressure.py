@@ -86,6 +86,10 @@ def test_what_is_no_name_of_a_session_is_refused(live: Operator, name: str) -> N
     assert live("route-explain", "Hello", "--session", name).status == 2
 
 
+def test_a_budget_that_were_spent_can_be_assumed(harpoon: Operator) -> None:
+    assert threshold(harpoon, "--what-if", "budget.used=0.5")["budget"] == 0.5
+
+
 def cost_of_all(operator: Operator) -> float:
     [total] = operator("leases", "--cost", "-o", "json").data["total"]
     return float(total["amount"])

@@ -173,6 +173,7 @@ ASSUMED = {
     "max-tokens": "9000",
     "max-cost": "0.004",
     "deadline": "2",
+    "budget.used": "1",
 }
 
 

@@ -251,6 +251,15 @@ def test_validate_finds_every_model_that_nobody_knows_and_takes_the_operators_ow
     assert "routing.large" in ran.json["errors"][0]["message"]
 
 
+def test_validate_finds_a_model_s_own_endpoint_that_may_not_be_used(harpoon: Operator) -> None:
+    harpoon.configure(
+        '[platform]\nbase_url = "http://127.0.0.1:1"\ncontrol = "static"\nauth = "none"\n'
+        '[models.qwen-30b]\ninference_url = "http://gpu.example.com/v1"\n'
+    )
+    ran = harpoon("config", "validate")
+    assert (ran.status, "models.qwen-30b.inference_url is plain http" in ran.err) == (3, True)
+
+
 @pytest.mark.parametrize("name", ["a pool", "a\tpool", "", "p" * 201])
 def test_validate_finds_a_pool_s_id_that_cannot_be_one(harpoon: Operator, name: str) -> None:
     harpoon.configure(f"[platform]\npool_id = {json.dumps(name)}\n")

@@ -149,6 +149,7 @@ async def validate(session: Session) -> Outcome:
     The models that routing names must be in the catalogue, the built-in one with yours.
     """
     from harpoon_cli.cli.connect import check
+    from harpoon_cli.cli.endpoints import own_url
     from harpoon_cli.settings.endpoint import LiveEndpoint, endpoint
     from harpoon_cli.settings.load import problems
 
@@ -165,6 +166,8 @@ async def validate(session: Session) -> Outcome:
     where = endpoint(session.loaded)
     await check(session.settings, where if isinstance(where, LiveEndpoint) else None)
     _check_format(session.loaded)
+    for model in session.settings.models:
+        own_url(session.settings, model.lower())
     if unknown := list(_unknown_models(session)):
         return Outcome(errors=unknown)
     files = tuple(str(one) for one in session.loaded.files)

@@ -106,7 +106,7 @@ class Filing:
 
     async def rest(self) -> None:
         """File all that is left."""
-        while self._file_next():
+        while self._file_next():  # noqa: ASYNC110 - nothing is waited for: others have their turn
             await asyncio.sleep(0)
 
     def _file_next(self) -> bool:

@@ -58,7 +58,7 @@ def _is_alone() -> bool:
 
 
 def _spawn(errand: Errand) -> EngineProcess:
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - ourselves
         [sys.executable, "-P", "-m", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdin is not None
@@ -112,11 +112,11 @@ def _let_go_of_files(kept: set[int]) -> None:
     The numbers stay taken, since objects of the parent's could still close them.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
-    for name in os.listdir(_FILES):
-        if int(name) not in kept and int(name) != nothing:
-            with suppress(OSError):  # the list's own number, which is closed by now
-                os.fstat(int(name))
-                os.dup2(nothing, int(name), inheritable=False)
+    open_now = {int(file.name) for file in _FILES.iterdir()}
+    for number in open_now - kept - {nothing}:
+        with suppress(OSError):  # that of the list itself, which is closed by now
+            os.fstat(number)
+            os.dup2(nothing, number, inheritable=False)
 
 
 def _let_go_of_signals() -> None:

@@ -10,15 +10,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from harpoon_cli.bench.engine.errand import ERROR, LENGTH, SAMPLES, Errand, error_in, watch_in
 from harpoon_cli.bench.engine.process import EngineProcess, start
 from harpoon_cli.bench.engine.watch import Watch
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """An engine process that ended before its run did: what it had not sent is missing.
 
     status is its exit status, below zero the signal that ended it.

@@ -21,7 +21,7 @@ from harpoon_cli.bench.sample import Sample
 MOST_BYTES = 64 * 2**20
 """So much is kept until it is filed, which takes some seconds; what is more is filed while engines fire."""
 
-SHARE = 0.1
+SHARE = 0.05
 """The part of the time in which is filed while engines fire, on a machine that has no core to spare."""
 
 SPARE_CORES = 2

@@ -15,7 +15,6 @@ tools. Linux only.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import resource
@@ -24,21 +23,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from math import isnan
 from pathlib import Path
 from time import monotonic_ns, sleep
 
+from peers_probe import percentile
+
 SERVER = Path(__file__).with_name("bench_truth_server.py")
+PROBE = Path(__file__).with_name("peers_probe.py")
 SERVER_CORE, CLIENT_CORE = 0, 1
 FIRING_S = 12.0
 """A tool gets requests for so long at the pace it is known to have; no more than the case has."""
 
 LONGEST_S = 75.0
 """A tool that has not ended by then, its start and its report included, is ended."""
-
-MS = 1e6
 
 Figures = dict[str, float]
 
@@ -118,11 +119,6 @@ def read_truth(path: Path, found: Truth) -> None:
         found.figures = {"ttft_p99": percentile(first, 99) / 1e9, "itl_p99": percentile(gaps, 99) / 1e9}
 
 
-def percentile(values: Sequence[float], percent: float) -> float:
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * int(percent * 10) // 1000) - 1)] if ordered else float("nan")
-
-
 # The tools.
 
 
@@ -191,7 +187,7 @@ def read_aiperf(out: Path) -> Figures:
 def probe_line(python: str, client: str) -> Callable[[Case, str, Path], list[str]]:
     def line(case: Case, url: str, out: Path) -> list[str]:
         words = {**case.__dict__, "url": url, "client": client, "out": str(out / "result.json"), "server": []}
-        return [python, str(Path(__file__)), "--probe", json.dumps(words)]
+        return [python, str(PROBE), json.dumps(words)]
 
     return line
 
@@ -284,98 +280,6 @@ def shared_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
-# The probes: what a careful person writes in an afternoon.
-
-
-async def probe(given: dict[str, object]) -> Figures:
-    """Send a case's requests with aiohttp or httpx; gives the figures under vLLM's names."""
-    ask = aiohttp_ask if given["client"] == "aiohttp" else httpx_ask
-    numbers, tasks = iter(range(int(str(given["requests"])))), list[asyncio.Task[None]]()
-    samples: list[list[int]] = []
-    async with ask(str(given["url"]), bool(given["streamed"]), int(str(given["tokens"]))) as one:
-        began_ns = monotonic_ns()
-
-        async def place() -> None:
-            for number in numbers:
-                samples.append(await one(number))
-
-        async def dated(number: int, due_ns: float) -> None:
-            await asyncio.sleep(max(0.0, (due_ns - monotonic_ns()) / 1e9))
-            samples.append(await one(number))
-
-        if (rate := given["rate"]) is not None:
-            gap_ns = 1e9 / float(str(rate))
-            tasks += [asyncio.create_task(dated(at, began_ns + at * gap_ns)) for at in numbers]
-        else:
-            tasks += [asyncio.create_task(place()) for _ in range(int(str(given["streams"])))]
-        await asyncio.gather(*tasks)
-        lasted_s = (monotonic_ns() - began_ns) / 1e9
-    first = [(times[1] - times[0]) / MS for times in samples if len(times) > 1]
-    gaps = [(after - before) / MS for times in samples for before, after in pairwise(times[1:])]
-    return {
-        "request_throughput": len(samples) / lasted_s,
-        "output_throughput": len(samples) * int(str(given["tokens"])) / lasted_s,
-        "p99_ttft_ms": percentile(first, 99),
-        "p99_itl_ms": percentile(gaps, 99),
-    }
-
-
-def body_of(number: int, tokens: int, *, streamed: bool) -> dict[str, object]:
-    messages = [{"role": "user", "content": f"{number} is the number of this request"}]
-    return {"model": "truth", "messages": messages, "max_tokens": tokens, "stream": streamed}
-
-
-def aiohttp_ask(url: str, streamed: bool, tokens: int):  # type: ignore[no-untyped-def]  # runs without mypy's stubs
-    import aiohttp  # type: ignore[import-not-found,unused-ignore]  # a peer's environment has it
-
-    @asynccontextmanager
-    async def opened():  # type: ignore[no-untyped-def]  # as above
-        connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(connector=connector) as session:
-
-            async def one(number: int) -> list[int]:
-                times = [monotonic_ns()]
-                body = body_of(number, tokens, streamed=streamed)
-                async with session.post(f"{url}/chat/completions", json=body) as answer:
-                    async for line in answer.content:
-                        note(line, times)
-                return times
-
-            yield one
-
-    return opened()
-
-
-def httpx_ask(url: str, streamed: bool, tokens: int):  # type: ignore[no-untyped-def]  # as above
-    import httpx
-
-    @asynccontextmanager
-    async def opened():  # type: ignore[no-untyped-def]  # as above
-        limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(limits=limits, timeout=None) as client:
-
-            async def one(number: int) -> list[int]:
-                times = [monotonic_ns()]
-                body = body_of(number, tokens, streamed=streamed)
-                async with client.stream("POST", f"{url}/chat/completions", json=body) as answer:
-                    async for line in answer.aiter_lines():
-                        note(line.encode(), times)
-                return times
-
-            yield one
-
-    return opened()
-
-
-def note(line: bytes, times: list[int]) -> None:
-    """Stamp a line of a stream that has content."""
-    at_ns = monotonic_ns()
-    if line.startswith(b"data: {"):
-        choices = json.loads(line[6:]).get("choices") or [{}]
-        if choices[0].get("delta", {}).get("content"):
-            times.append(at_ns)
-
-
 # The table.
 
 
@@ -401,13 +305,13 @@ def row(tool: Tool, every: Sequence[Case]) -> Iterator[str]:
             cells.append(str(error) if isinstance(error, Unfinished) else "failed")
             print(f"{tool.name}, {case.name}: {error}", file=sys.stderr)
             continue
-        start_s = found["start_s"] if start_s != start_s else start_s
+        start_s = found["start_s"] if isnan(start_s) else start_s
         peak_mb = max(peak_mb, found["peak_mb"])
         cells.append(cell(case, found, truth))
         print(f"{tool.name}, {case.name}: {cells[-1]}; starved {truth.starved:.0%}", file=sys.stderr)
     yield tool.name
     yield from cells
-    yield f"{start_s:.2f} s"
+    yield "-" if isnan(start_s) else f"{start_s:.2f} s"
     yield f"{peak_mb:.0f} MB"
 
 
@@ -426,14 +330,9 @@ def main() -> None:
     parser.add_argument("--streams", default="16,64,256,512")
     parser.add_argument("--only", default="")
     parser.add_argument("--cells", default="", help='as in the head of the table: "requests/s,64 streams"')
-    parser.add_argument("--probe", help=argparse.SUPPRESS)
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if options.probe:
-        given = json.loads(options.probe)
-        Path(given["out"]).write_text(json.dumps(asyncio.run(probe(given))))
-        return
     wanted, cells = (set(filter(None, words.split(","))) for words in (options.only, options.cells))
     every = cases([int(count) for count in options.streams.split(",")])
     every = [case for case in every if not cells or case.name in cells]

@@ -1,18 +1,20 @@
 """Prints the table that compares `harpoon bench` with its peers, against a server that knows the truth.
 
     pip install aiperf aiohttp httpx        (into any environment; PYTHON is its interpreter)
-    python benchmarks/peers.py [--peers PYTHON] [--streams 16,64,256,512] [--only NAME,NAME] [--quick]
+    python benchmarks/peers.py [--peers PYTHON] [--streams 16,64,256,512] [--only TOOL,TOOL]
+        [--cells CELL,CELL]
 
 Run it with the python of an environment that harpoon is installed in. The server has one core, each tool
 another. TTFT and ITL are what a tool reports beside what the server wrote down of the same requests. A tool
-that is not installed is left out, one that fails says so in its row. "starved" is the share of the time in
-which the server wanted its core and had none: figures of a busy machine compare no tools. Linux only.
+gets as many requests as it needs about 12 s for, and a minute for all else; the whole table takes about ten.
+A tool that is not installed is left out, one that fails or does not finish says so in its row. "starved" is
+the share of the time in which the server wanted its core and had none: figures of a busy machine compare no
+tools. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import resource
@@ -21,16 +23,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from math import isnan
 from pathlib import Path
 from time import monotonic_ns, sleep
 
+from peers_probe import percentile
+
 SERVER = Path(__file__).with_name("bench_truth_server.py")
+PROBE = Path(__file__).with_name("peers_probe.py")
 SERVER_CORE, CLIENT_CORE = 0, 1
-LONGEST_S = 240
-MS = 1e6
+FIRING_S = 12.0
+"""A tool gets requests for so long at the pace it is known to have; no more than the case has."""
+
+LONGEST_S = 75.0
+"""A tool that has not ended by then, its start and its report included, is ended."""
 
 Figures = dict[str, float]
 
@@ -50,13 +59,25 @@ class Case:
 
 @dataclass(frozen=True)
 class Tool:
-    """A load tester: its command line for a case, and the figures in what it wrote (in s, 1/s)."""
+    """A load tester: its command line for a case, and the figures in what it wrote (in s, 1/s).
+
+    requests_per_s, tokens_per_s: about what it can do, by which its cells are sized.
+    """
 
     name: str
     line: Callable[[Case, str, Path], list[str]]
     read: Callable[[Path], Figures]
-    slow: bool = False
-    environ: dict[str, str] = field(default_factory=dict)
+    requests_per_s: float
+    tokens_per_s: float
+
+    def sized(self, case: Case) -> Case:
+        """The case with no more requests than the tool can do in `FIRING_S`, and one a stream at least."""
+        takes_s = 1 / self.requests_per_s + case.tokens / self.tokens_per_s
+        return replace(case, requests=min(case.requests, max(round(FIRING_S / takes_s), case.streams)))
+
+
+class Unfinished(Exception):
+    """A tool did not end in time."""
 
 
 # The server and what it knows.
@@ -96,11 +117,6 @@ def read_truth(path: Path, found: Truth) -> None:
         first = [row[1] - row[0] for row in times]
         gaps = [after - before for row in times for before, after in pairwise(row[1:])]
         found.figures = {"ttft_p99": percentile(first, 99) / 1e9, "itl_p99": percentile(gaps, 99) / 1e9}
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * int(percent * 10) // 1000) - 1)] if ordered else float("nan")
 
 
 # The tools.
@@ -171,21 +187,21 @@ def read_aiperf(out: Path) -> Figures:
 def probe_line(python: str, client: str) -> Callable[[Case, str, Path], list[str]]:
     def line(case: Case, url: str, out: Path) -> list[str]:
         words = {**case.__dict__, "url": url, "client": client, "out": str(out / "result.json"), "server": []}
-        return [python, str(Path(__file__)), "--probe", json.dumps(words)]
+        return [python, str(PROBE), json.dumps(words)]
 
     return line
 
 
 def tools(python: str) -> list[Tool]:
     """Those that are installed."""
-    there = [Tool("harpoon", harpoon_line, read_vllm)]
-    for client in ("aiohttp", "httpx"):
+    there = [Tool("harpoon", harpoon_line, read_vllm, 20_000, 400_000)]
+    for client, requests_per_s, tokens_per_s in (("aiohttp", 5_000, 90_000), ("httpx", 137, 7_000)):
         found = subprocess.run([python, "-c", f"import {client}"], capture_output=True)
         if found.returncode == 0:
-            slow = client == "httpx"
-            there.append(Tool(f"{client} probe", probe_line(python, client), read_vllm, slow))
+            line = probe_line(python, client)
+            there.append(Tool(f"{client} probe", line, read_vllm, requests_per_s, tokens_per_s))
     if Path(python).with_name("aiperf").exists():
-        there.append(Tool("AIPerf", aiperf_line(python), read_aiperf, slow=True))
+        there.append(Tool("AIPerf", aiperf_line(python), read_aiperf, 200, 7_000))
     return there
 
 
@@ -210,7 +226,10 @@ def measured(tool: Tool, case: Case) -> tuple[Figures, Truth]:
 
 
 def peak_of(line: list[str], folder: Path) -> float:
-    """Run a command line on the clients' core; the most memory that it and its children had, in MB."""
+    """Run a command line on the clients' core; the most memory that it and its children had, in MB.
+
+    `Unfinished` where it takes too long; it and its children have been ended then.
+    """
     with (folder / "said.txt").open("wb") as said:
         process = subprocess.Popen(
             line,
@@ -219,13 +238,24 @@ def peak_of(line: list[str], folder: Path) -> float:
             cwd=folder,
             env={**os.environ, "HOME": str(folder)},
             preexec_fn=lambda: os.sched_setaffinity(0, {CLIENT_CORE}),
+            start_new_session=True,
         )
-        peak, ends_ns = 0.0, monotonic_ns() + LONGEST_S * 10**9
-        while process.poll() is None:
-            peak = max(peak, sum(map(shared_mb, family(process.pid))))
-            if monotonic_ns() > ends_ns:
-                process.kill()
-            sleep(0.2)
+        try:
+            return watched(process)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # also what it may have left behind
+            process.wait()
+
+
+def watched(process: subprocess.Popen[bytes]) -> float:
+    """Wait for a process; see `peak_of`."""
+    peak, ends_ns = 0.0, monotonic_ns() + LONGEST_S * 1e9
+    while process.poll() is None:
+        peak = max(peak, sum(map(shared_mb, family(process.pid))))
+        if monotonic_ns() > ends_ns:
+            raise Unfinished(f"did not finish in {LONGEST_S:.0f} s")
+        sleep(0.2)
     return peak
 
 
@@ -250,110 +280,17 @@ def shared_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
-# The probes: what a careful person writes in an afternoon.
-
-
-async def probe(given: dict[str, object]) -> Figures:
-    """Send a case's requests with aiohttp or httpx; gives the figures under vLLM's names."""
-    ask = aiohttp_ask if given["client"] == "aiohttp" else httpx_ask
-    numbers, tasks = iter(range(int(str(given["requests"])))), list[asyncio.Task[None]]()
-    samples: list[list[int]] = []
-    async with ask(str(given["url"]), bool(given["streamed"]), int(str(given["tokens"]))) as one:
-        began_ns = monotonic_ns()
-
-        async def place() -> None:
-            for number in numbers:
-                samples.append(await one(number))
-
-        async def dated(number: int, due_ns: float) -> None:
-            await asyncio.sleep(max(0.0, (due_ns - monotonic_ns()) / 1e9))
-            samples.append(await one(number))
-
-        if (rate := given["rate"]) is not None:
-            gap_ns = 1e9 / float(str(rate))
-            tasks += [asyncio.create_task(dated(at, began_ns + at * gap_ns)) for at in numbers]
-        else:
-            tasks += [asyncio.create_task(place()) for _ in range(int(str(given["streams"])))]
-        await asyncio.gather(*tasks)
-        lasted_s = (monotonic_ns() - began_ns) / 1e9
-    first = [(times[1] - times[0]) / MS for times in samples if len(times) > 1]
-    gaps = [(after - before) / MS for times in samples for before, after in pairwise(times[1:])]
-    return {
-        "request_throughput": len(samples) / lasted_s,
-        "output_throughput": len(samples) * int(str(given["tokens"])) / lasted_s,
-        "p99_ttft_ms": percentile(first, 99),
-        "p99_itl_ms": percentile(gaps, 99),
-    }
-
-
-def body_of(number: int, tokens: int, *, streamed: bool) -> dict[str, object]:
-    messages = [{"role": "user", "content": f"{number} is the number of this request"}]
-    return {"model": "truth", "messages": messages, "max_tokens": tokens, "stream": streamed}
-
-
-def aiohttp_ask(url: str, streamed: bool, tokens: int):  # type: ignore[no-untyped-def]  # runs without mypy's stubs
-    import aiohttp  # type: ignore[import-not-found,unused-ignore]  # a peer's environment has it
-
-    @asynccontextmanager
-    async def opened():  # type: ignore[no-untyped-def]  # as above
-        connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(connector=connector) as session:
-
-            async def one(number: int) -> list[int]:
-                times = [monotonic_ns()]
-                body = body_of(number, tokens, streamed=streamed)
-                async with session.post(f"{url}/chat/completions", json=body) as answer:
-                    async for line in answer.content:
-                        note(line, times)
-                return times
-
-            yield one
-
-    return opened()
-
-
-def httpx_ask(url: str, streamed: bool, tokens: int):  # type: ignore[no-untyped-def]  # as above
-    import httpx
-
-    @asynccontextmanager
-    async def opened():  # type: ignore[no-untyped-def]  # as above
-        limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(limits=limits, timeout=None) as client:
-
-            async def one(number: int) -> list[int]:
-                times = [monotonic_ns()]
-                body = body_of(number, tokens, streamed=streamed)
-                async with client.stream("POST", f"{url}/chat/completions", json=body) as answer:
-                    async for line in answer.aiter_lines():
-                        note(line.encode(), times)
-                return times
-
-            yield one
-
-    return opened()
-
-
-def note(line: bytes, times: list[int]) -> None:
-    """Stamp a line of a stream that has content."""
-    at_ns = monotonic_ns()
-    if line.startswith(b"data: {"):
-        choices = json.loads(line[6:]).get("choices") or [{}]
-        if choices[0].get("delta", {}).get("content"):
-            times.append(at_ns)
-
-
 # The table.
 
 
-def cases(streams: Sequence[int], *, quick: bool) -> list[Case]:
+def cases(streams: Sequence[int]) -> list[Case]:
     """What is measured, in the table's order."""
-    part = 10 if quick else 1
     at_once = ("--itl-ms", "0", "--ttft-ms", "0")
     return [
-        Case("requests/s", 40_000 // part, 1, streamed=False, server=at_once),
-        Case("token events/s", 6_400 // part, 128, server=(*at_once, "--events-per-write", "16")),
-        *(Case(f"{count} streams", count * 20 // min(part, 5), 64, count) for count in streams),
-        Case("open loop at 400/s", 8_000 // part, 8, rate=400.0),
+        Case("requests/s", 40_000, 1, streamed=False, server=at_once),
+        Case("token events/s", 6_400, 128, server=(*at_once, "--events-per-write", "16")),
+        *(Case(f"{count} streams", count * 20, 64, count) for count in streams),
+        Case("open loop at 400/s", 8_000, 8, rate=400.0),
     ]
 
 
@@ -362,24 +299,19 @@ def row(tool: Tool, every: Sequence[Case]) -> Iterator[str]:
     start_s, peak_mb = float("nan"), 0.0
     cells = []
     for case in every:
-        fewer = (
-            max(case.requests // 20, case.streams)
-            if tool.slow and not case.name[:1].isdigit()
-            else case.requests
-        )
         try:
-            found, truth = measured(tool, Case(**{**case.__dict__, "requests": fewer}))
-        except RuntimeError as error:
-            cells.append("failed")
+            found, truth = measured(tool, tool.sized(case))
+        except (RuntimeError, Unfinished) as error:
+            cells.append(str(error) if isinstance(error, Unfinished) else "failed")
             print(f"{tool.name}, {case.name}: {error}", file=sys.stderr)
             continue
-        start_s = found["start_s"] if start_s != start_s else start_s
+        start_s = found["start_s"] if isnan(start_s) else start_s
         peak_mb = max(peak_mb, found["peak_mb"])
         cells.append(cell(case, found, truth))
         print(f"{tool.name}, {case.name}: {cells[-1]}; starved {truth.starved:.0%}", file=sys.stderr)
     yield tool.name
     yield from cells
-    yield f"{start_s:.2f} s"
+    yield "-" if isnan(start_s) else f"{start_s:.2f} s"
     yield f"{peak_mb:.0f} MB"
 
 
@@ -397,17 +329,13 @@ def main() -> None:
     parser.add_argument("--peers", default=sys.executable, help="the python of an environment with the peers")
     parser.add_argument("--streams", default="16,64,256,512")
     parser.add_argument("--only", default="")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the requests")
-    parser.add_argument("--probe", help=argparse.SUPPRESS)
+    parser.add_argument("--cells", default="", help='as in the head of the table: "requests/s,64 streams"')
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if options.probe:
-        given = json.loads(options.probe)
-        Path(given["out"]).write_text(json.dumps(asyncio.run(probe(given))))
-        return
-    every = cases([int(count) for count in options.streams.split(",")], quick=options.quick)
-    wanted = [name for name in options.only.split(",") if name]
+    wanted, cells = (set(filter(None, words.split(","))) for words in (options.only, options.cells))
+    every = cases([int(count) for count in options.streams.split(",")])
+    every = [case for case in every if not cells or case.name in cells]
     head = [
         f"{case.name}: TTFT p99 / ITL p99 over the truth" if case.name.endswith("streams") else case.name
         for case in every

@@ -17,6 +17,7 @@ from harpoon_cli.bench.engine.crew import Lost, fire_apart
 from harpoon_cli.bench.engine.errand import Errand
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
+from harpoon_cli.bench.filing import Filing, share_beside
 from harpoon_cli.bench.load import StageResult
 from harpoon_cli.bench.making import Making, Route, TokenCount
 from harpoon_cli.bench.plan import WHOLE, Plan, Shard, ends_s, next_stage, places
@@ -152,12 +153,23 @@ class Run:
             await _ended(running, self._terms.grace_s + self.stopped_within_s)
             if running.cancelled():
                 stage.missing.append("its engines did not end when they were told to")
+            await stage.file_rest()
         if not running.cancelled():
             running.result()  # raises what an engine raised
 
     async def _engines(self, stage: StageUnderWay, stop: asyncio.Event) -> None:
         """Fire a stage, and give it what comes of that; once `stop` is set it is to end soon."""
-        stage.ended(await fire_apart(self._errands(stage.plan), stage.take, stop=stop))
+        filing = asyncio.create_task(stage.filing.along())
+        firing = asyncio.create_task(fire_apart(self._errands(stage.plan), stage.filing.put, stop=stop))
+        try:
+            await asyncio.wait([filing, firing], return_when=asyncio.FIRST_COMPLETED)
+            if filing.done():
+                filing.result()  # raises: a row cannot be written
+            stage.ended(await firing)
+        finally:
+            filing.cancel()
+            firing.cancel()
+            await asyncio.wait([filing, firing])
 
     def _errands(self, plan: Plan) -> list[Errand]:
         number, of = self._shard
@@ -206,6 +218,7 @@ class StageUnderWay:
         folder = terms.rows_in
         self._rows = None if folder is None else _rows(folder / f"stage-{plan.stage}.csv", terms)
         self.recorder = Recorder(limits=terms.limits, rows=self._rows)
+        self.filing = Filing(self.take, share=share_beside(terms.processes))
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Record requests that are over."""
@@ -231,7 +244,16 @@ class StageUnderWay:
         self._watches += tuple(watches)
         self._next_index = max(self._next_index, next_index)
 
+    async def file_rest(self) -> None:
+        """Record all that engines have sent."""
+        try:
+            await self.filing.rest()
+        except asyncio.CancelledError:
+            self.missing.append("what its engines sent last was not looked at")
+            raise
+
     def close(self) -> None:
+        self.filing.close()
         self.recorder.settle()
         if self._rows is not None:
             self._rows.close()

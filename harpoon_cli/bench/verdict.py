@@ -39,13 +39,13 @@ class Bounds(Struct, frozen=True):
 
     read_share, read_ms: a TTFT or ITL may be off by its own reading by this share of itself or by so many ms,
     whichever is more. lateness_ms: p99 of the tool's own lateness. cpu_share: of one core, above which a
-    closed loop measures the tool; sent_share: of the requests due, that must have left.
+    closed loop measures the tool; less than all of it, since this program's own filing may have the rest.
     """
 
     read_share: float = 0.1
     read_ms: float = 1.0
     lateness_ms: float = 10.0
-    cpu_share: float = 0.95
+    cpu_share: float = 0.9
 
 
 class Verdict(Struct, frozen=True):
@@ -169,7 +169,7 @@ def _warnings(found: Figures, watches: Sequence[Watched]) -> Iterator[str]:
             share = f"{watch.busiest_share:.0%} of a core in its busiest second"
             yield f"an engine process used {share}: consider more with --processes"
         if (watch.starved_share or 0.0) > _STARVED:
-            yield f"for {watch.starved_share:.1%} of the run other programs kept the tool from a CPU"
+            yield f"for {watch.starved_share:.1%} of the run other processes kept the engine from a CPU"
     if not found.completed:
         yield "no request was answered"
         return

@@ -12,15 +12,17 @@ from time import monotonic_ns, sleep
 
 import pytest
 
+from harpoon_cli.bench.engine import crew
 from harpoon_cli.bench.engine.crew import fire_apart
 from harpoon_cli.bench.engine.errand import Errand
 from harpoon_cli.bench.engine.fire import fire
+from harpoon_cli.bench.engine.process import EngineProcess, start
 from harpoon_cli.bench.engine.watch import Watch
 from harpoon_cli.bench.figures import Figures, figures
 from harpoon_cli.bench.recorder import Recorder
 from harpoon_cli.bench.sample import Sample
 from harpoon_cli.bench.verdict import Validity, judge
-from tests.bench.engine.range import CHAT, WORDS, at_once, served, target
+from tests.bench.engine.range import CHAT, WORDS, at_once, keeping, served, target
 from tests.servers import EVENT_STREAM, Conversation, chunk, run
 
 MS = 1_000_000
@@ -107,14 +109,13 @@ def test_an_engine_that_a_signal_stopped_in_its_sleep(monkeypatch: pytest.Monkey
     samples: list[Sample] = []
     server = TokenServer()
     started: list[int] = []
-    start = asyncio.create_subprocess_exec
 
-    async def noted(*line: str, stdin: int, stdout: int) -> asyncio.subprocess.Process:
-        process = await start(*line, stdin=stdin, stdout=stdout)
+    def noted(errand: Errand) -> EngineProcess:
+        process = start(errand)
         started.append(process.pid)
         return process
 
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+    monkeypatch.setattr(crew, "start", noted)
 
     def stop_and_go(number: int) -> None:
         if number in (AT_TOKEN, AT_TOKEN + STOPPED_TOKENS):
@@ -123,6 +124,6 @@ def test_an_engine_that_a_signal_stopped_in_its_sleep(monkeypatch: pytest.Monkey
     server.at_token = stop_and_go
     with served(server.script) as listening:
         errand = Errand(target(listening.port), partial(at_once, STREAMS), deadline_s=10, concurrency=STREAMS)
-        (watch,) = run(fire_apart([errand], samples.extend, stop=asyncio.Event()))
+        (watch,) = run(fire_apart([errand], keeping(samples), stop=asyncio.Event()))
     assert isinstance(watch, Watch)
     check(samples, server, watch)

@@ -149,6 +149,11 @@ def test_a_busy_tool_measures_itself_where_answers_drive_it(*, open_loop: bool, 
     assert any("--processes" in warning for warning in found.warnings)
 
 
+def test_an_engine_that_shared_its_core_with_the_filing_beside_it_was_no_less_busy() -> None:
+    found = judged(watches=(watch(cpu_share=0.94, starved_share=0.05),), open_loop=False).verdict
+    assert found.validity is Validity.INVALID
+
+
 @pytest.mark.parametrize(
     ("trouble", "said"), [("clock_was_set", "wall clock"), ("short_of_sockets", "no more connections")]
 )

@@ -21,6 +21,10 @@ SO_TIMESTAMPNS = 35
 ANCILLARY_BYTES = 64
 """Room for one stamp, of two longs."""
 
+READ_BYTES = 64 * 1024
+"""How much is read at once. It is copied: a token that is read into so much room of its own, and waits to be
+looked at, would hold a page of memory."""
+
 STEP_NS = 1_000_000
 """Two readings of the clocks' distance that differ by more mean that the wall clock was set."""
 
@@ -36,12 +40,16 @@ Ancillary = Sequence[tuple[int, int, bytes]]
 
 
 class Arrivals:
-    """The arrival times of one run. `stepped` says whether the wall clock was set during it."""
+    """The arrival times of one run. `stepped` says whether the wall clock was set during it.
+
+    buffers: what every socket of the run is read into, one after another.
+    """
 
     def __init__(self, *, kernel: bool = True) -> None:
         self._witness = _stamping_socket() if kernel else None
         self.stamped = Stamped.KERNEL if self._witness else Stamped.READ
         self.stepped = False
+        self.buffers = (memoryview(bytearray(READ_BYTES)),)
         self._offset_ns = clocks_apart_ns()
 
     def prepare(self, connection: socket.socket) -> None:

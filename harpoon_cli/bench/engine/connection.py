@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from harpoon_cli.bench.engine.tls import Tls
 
-READ_BYTES = 64 * 1024
-"""How much is read at once."""
-
 SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 
@@ -78,6 +75,7 @@ class Connection:
     __slots__ = (
         "_arrivals",
         "_began_ns",
+        "_buffers",
         "_connect_ns",
         "_owner",
         "_poller",
@@ -102,7 +100,8 @@ class Connection:
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         arrivals.prepare(self._socket)
-        self._receive = self._socket.recvmsg
+        self._receive = self._socket.recvmsg_into
+        self._buffers = arrivals.buffers
         self._owner, self._poller, self._arrivals = owner, poller, arrivals
         self._tls = _tls(place)
         self._unsent = b""
@@ -253,17 +252,18 @@ class Connection:
 
     def _read(self) -> None:
         try:
-            data, ancillary, _, _ = self._receive(READ_BYTES, ANCILLARY_BYTES)
+            count, ancillary, _, _ = self._receive(self._buffers, ANCILLARY_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
             self._owner.lost(self, _fault(error))
             return
         read_ns = monotonic_ns()
-        if not data:
+        if not count:
             self._forget()  # it would be ready for ever
             self._owner.ended(self, read_ns)
             return
+        data = bytes(self._buffers[0][:count])
         at_ns = self._arrivals.when_ns(ancillary, read_ns)
         if self._tls is None:
             self._owner.arrived(self, data, at_ns, read_ns)

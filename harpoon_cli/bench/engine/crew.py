@@ -1,31 +1,20 @@
 """Fires a run by engine processes, one core each, so that nothing else of the program is in their way.
 
-The parent only listens: it may draw a screen, keep a lease and file samples while its engines keep the time.
+The parent only takes in what they send: it may draw a screen, keep a lease and file samples, all while its
+engines keep the time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE, Process
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-from harpoon_cli.bench.engine.errand import (
-    ERROR,
-    LENGTH,
-    SAMPLES,
-    Errand,
-    errand_message,
-    error_in,
-    samples_in,
-    watch_in,
-)
+from harpoon_cli.bench.engine.errand import ERROR, LENGTH, SAMPLES, Errand, error_in, watch_in
+from harpoon_cli.bench.engine.process import EngineProcess, start
 from harpoon_cli.bench.engine.watch import Watch
-from harpoon_cli.bench.sample import Sample
 from harpoon_cli.values import Struct
-
-WORKER = "harpoon_cli.bench.engine.worker"
 
 
 class Lost(Struct, frozen=True):
@@ -38,65 +27,106 @@ class Lost(Struct, frozen=True):
 
 
 async def fire_apart(
-    errands: Sequence[Errand], on_samples: Callable[[list[Sample]], None], *, stop: asyncio.Event
+    errands: Sequence[Errand], on_packet: Callable[[bytes], None], *, stop: asyncio.Event
 ) -> list[Watch | Lost]:
     """Run each errand in a process of its own until all are over; what became of each, in their order.
 
-    on_samples gets samples as they come, some at a time, of all processes. Once `stop` is set every process
-    is told to stop, as `fire` does. Raises what `fire` would raise before a run; the processes have ended by
-    then, and also where this is cancelled. Nothing that a process had begun is fired again.
+    on_packet gets samples as they come, some at a time, of all processes, as `errand.samples_in` reads them:
+    making samples of them here and now would take the engines' time. Once `stop` is set every process is told
+    to stop, as `fire` does. Raises what `fire` would raise before a run; the processes have ended by then,
+    and also where this is cancelled. Nothing that a process had begun is fired again.
     """
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_follow(errand, on_samples, stop)) for errand in errands]
+            tasks = [group.create_task(_follow(errand, on_packet, stop)) for errand in errands]
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
     return [task.result() for task in tasks]
 
 
-async def _follow(
-    errand: Errand, on_samples: Callable[[list[Sample]], None], stop: asyncio.Event
-) -> Watch | Lost:
-    async with _worker() as process:
-        assert process.stdin is not None
-        process.stdin.write(errand_message(errand))
-        stopper = asyncio.create_task(_tell(process.stdin, stop))
+async def _follow(errand: Errand, on_packet: Callable[[bytes], None], stop: asyncio.Event) -> Watch | Lost:
+    async with _started(errand) as process, _told(process) as tell:
+        tell.write(process.first)
+        stopper = asyncio.create_task(_stop(tell, stop))
         try:
-            return await _outcome(process, on_samples)
+            last = await _last_message(process, on_packet)
         finally:
             stopper.cancel()
-
-
-async def _tell(stdin: asyncio.StreamWriter, stop: asyncio.Event) -> None:
-    await stop.wait()
-    stdin.write(b".")
-
-
-async def _outcome(process: Process, on_samples: Callable[[list[Sample]], None]) -> Watch | Lost:
-    assert process.stdout is not None
-    while True:
-        try:
-            kind, length = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
-            content = await process.stdout.readexactly(length)
-        except asyncio.IncompleteReadError:
-            return Lost(await process.wait())
-        if kind == SAMPLES:
-            on_samples(list(samples_in(content)))
-        elif kind == ERROR:
-            raise error_in(content)
-        else:
-            return watch_in(content)
+        if last is None:
+            return Lost(process.wait())
+    kind, content = last
+    if kind == ERROR:
+        raise error_in(content)
+    return watch_in(content)
 
 
 @asynccontextmanager
-async def _worker() -> AsyncIterator[Process]:
-    """A worker, which does not outlive this."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", WORKER, stdin=PIPE, stdout=PIPE
-    )
+async def _started(errand: Errand) -> AsyncIterator[EngineProcess]:
+    """A process, which does not outlive this."""
+    process = start(errand)
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        process.end()
+
+
+@asynccontextmanager
+async def _told(process: EngineProcess) -> AsyncIterator[asyncio.WriteTransport]:
+    """What is written to a process, without waiting for it."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(process.told_fd, "wb", 0))
+    try:
+        yield transport
+    finally:
+        if not transport.is_closing():  # which it is once the process has gone
+            transport.abort()
+
+
+async def _stop(tell: asyncio.WriteTransport, stop: asyncio.Event) -> None:
+    await stop.wait()
+    tell.write(b".")
+
+
+async def _last_message(
+    process: EngineProcess, on_packet: Callable[[bytes], None]
+) -> tuple[bytes, bytes] | None:
+    """The kind and content of what a process sends last; None where it ends without."""
+    loop = asyncio.get_running_loop()
+    transport, intake = await loop.connect_read_pipe(
+        lambda: _Intake(on_packet), os.fdopen(process.heard_fd, "rb", 0)
+    )
+    try:
+        return await intake.last
+    finally:
+        transport.close()
+
+
+class _Intake(asyncio.Protocol):
+    """Cuts what comes into messages, and hands on those of samples. last: see `_last_message`."""
+
+    def __init__(self, on_packet: Callable[[bytes], None]) -> None:
+        self.last: asyncio.Future[tuple[bytes, bytes] | None] = asyncio.get_running_loop().create_future()
+        self._on_packet = on_packet
+        self._came = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        came, at = self._came, 0
+        came += data
+        while len(came) >= at + LENGTH.size:
+            kind, length = LENGTH.unpack_from(came, at)
+            begin = at + LENGTH.size
+            if len(came) < begin + length:
+                break
+            at = begin + length
+            self._take(kind, bytes(came[begin:at]))
+        del came[:at]
+
+    def _take(self, kind: bytes, content: bytes) -> None:
+        if kind == SAMPLES:
+            self._on_packet(content)
+        elif not self.last.done():
+            self.last.set_result((kind, content))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.last.done():
+            self.last.set_result(None)

@@ -9,7 +9,8 @@ from time import monotonic_ns
 
 from harpoon_cli.bench.engine.arrivals import Arrivals
 from harpoon_cli.bench.engine.place import find_place, room
-from harpoon_cli.bench.engine.run import Rules, Run
+from harpoon_cli.bench.engine.rules import Rules
+from harpoon_cli.bench.engine.run import Run
 from harpoon_cli.bench.engine.supply import Supply
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch

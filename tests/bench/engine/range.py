@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from harpoon_cli.bench.engine.errand import samples_in
 from harpoon_cli.bench.engine.fire import fire
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
@@ -51,6 +52,11 @@ def target(port: int, *, stream: bool = True, dialect: str = "openai", tls: bool
     """A target on loopback; with tls=True the certificate of the tests is trusted."""
     there = Target("127.0.0.1", port, "/v1/chat/completions", dialect, stream)
     return replace(there, tls=lambda: ssl.create_default_context(cafile=LOOPBACK_PEM)) if tls else there
+
+
+def keeping(samples: list[Sample]) -> Callable[[bytes], None]:
+    """What takes the packets of engine processes and adds their samples to a list."""
+    return lambda packet: samples.extend(samples_in(packet))
 
 
 @dataclass(frozen=True, slots=True)

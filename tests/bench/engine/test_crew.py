@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from functools import partial
 
 import pytest
 
+from harpoon_cli.bench.engine import crew
 from harpoon_cli.bench.engine.crew import Lost, fire_apart
 from harpoon_cli.bench.engine.errand import LENGTH, Errand, samples_in, samples_message
+from harpoon_cli.bench.engine.process import EngineProcess, start
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
 from harpoon_cli.bench.sample import Counted, Sample, Shot
 from harpoon_cli.errors import NotSent
-from tests.bench.engine.range import CHAT, at_once, served, target
+from tests.bench.engine.range import CHAT, at_once, keeping, served, target
 from tests.servers import PATIENCE_S, Conversation, Script, always, run, stream
 
 CHAT_ANSWER = stream(*CHAT)
@@ -37,15 +40,15 @@ def test_processes_share_a_run_and_give_every_sample_once() -> None:
             Errand(target(server.port), partial(part, number, 2, 300), deadline_s=10, concurrency=4)
             for number in range(2)
         ]
-        watches = run(fire_apart(errands, samples.extend, stop=asyncio.Event()))
+        watches = run(fire_apart(errands, keeping(samples), stop=asyncio.Event()))
         assert server.connections == 8
     assert sorted(sample.index for sample in samples) == list(range(300))
     assert {sample.error for sample in samples} == {None}
     assert [watch.chunks for watch in watches if isinstance(watch, Watch)] == [600, 600]
 
 
-def unheard(samples: list[Sample]) -> None:
-    """What samples are told where nobody listens."""
+def unheard(packet: bytes) -> None:
+    """What packets are given to where nobody listens."""
 
 
 def holding(asked: threading.Event) -> Script:
@@ -70,7 +73,7 @@ def test_processes_that_are_told_to_stop_cut_what_is_under_way() -> None:
     async def stopped_once_asked(port: int) -> list[Watch | Lost]:
         stop = asyncio.Event()
         errand = Errand(target(port), many, deadline_s=60, concurrency=3)
-        running = asyncio.create_task(fire_apart([errand], samples.extend, stop=stop))
+        running = asyncio.create_task(fire_apart([errand], keeping(samples), stop=stop))
         await once_set(asked)
         stop.set()
         return await running
@@ -84,23 +87,22 @@ def test_processes_that_are_told_to_stop_cut_what_is_under_way() -> None:
 def test_a_process_that_is_killed_is_lost_and_the_other_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     samples: list[Sample] = []
     asked = threading.Event()
-    started: list[asyncio.subprocess.Process] = []
-    start = asyncio.create_subprocess_exec
+    started: list[EngineProcess] = []
 
-    async def noted(*line: str, stdin: int, stdout: int) -> asyncio.subprocess.Process:
-        started.append(await start(*line, stdin=stdin, stdout=stdout))
+    def noted(errand: Errand) -> EngineProcess:
+        started.append(start(errand))
         return started[-1]
 
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+    monkeypatch.setattr(crew, "start", noted)
 
     async def with_one_killed(held: int, answered: int) -> list[Watch | Lost]:
         errands = [
             Errand(target(held), partial(at_once, 5), deadline_s=60, concurrency=1),
             Errand(target(answered), partial(at_once, 5), deadline_s=60, concurrency=1),
         ]
-        running = asyncio.create_task(fire_apart(errands, samples.extend, stop=asyncio.Event()))
+        running = asyncio.create_task(fire_apart(errands, keeping(samples), stop=asyncio.Event()))
         await once_set(asked)
-        started[0].send_signal(signal.SIGKILL)
+        os.kill(started[0].pid, signal.SIGKILL)
         return await running
 
     with served(holding(asked)) as held, served(always(CHAT_ANSWER)) as answering:

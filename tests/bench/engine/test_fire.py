@@ -13,7 +13,7 @@ from time import monotonic_ns
 
 import pytest
 
-from harpoon_cli.bench.engine import place, readers, run
+from harpoon_cli.bench.engine import connections, place, readers, run
 from harpoon_cli.bench.engine.fire import fire
 from harpoon_cli.bench.engine.poller import PortablePoller
 from harpoon_cli.bench.sample import Counted, Sample, Shot
@@ -224,7 +224,7 @@ def test_an_idle_connection_that_the_server_closed_is_not_used_again() -> None:
     def wait(_: Sample) -> None:
         closed.wait()
         closed.clear()
-        rested_ns = monotonic_ns() + 2 * run.FRESH_NS
+        rested_ns = monotonic_ns() + 2 * connections.FRESH_NS
         while monotonic_ns() < rested_ns:
             pass
         samples.append(_)

@@ -66,7 +66,7 @@ complete -c harpoon -n '__harpoon_at allocate' -l live -d 'Never use the sandbox
 complete -c harpoon -n '__harpoon_at allocate' -l help -d 'Show this message and exit.'
 complete -c harpoon -n '__harpoon_at bench' -a compare -d 'Compare two results figure by figure, by a test that tells a change from chance.'
 complete -c harpoon -n '__harpoon_at bench' -a merge -d 'Put the parts of a run together: the same counts as one process would have had, and one verdict.'
-complete -c harpoon -n '__harpoon_at bench' -l model -s m -d 'A model of the catalogue.' -r -f -a '(__harpoon_live models)'
+complete -c harpoon -n '__harpoon_at bench' -l model -s m -d 'A model of the catalogue, or as the server of --endpoint calls it. Repeats: each is asked by its weight, -m small=3 -m large=1.' -r -f -a '(__harpoon_live models)'
 complete -c harpoon -n '__harpoon_at bench' -l endpoint -d 'Load this server instead; nothing is leased.' -r
 complete -c harpoon -n '__harpoon_at bench' -l dialect -d 'What the server of --endpoint speaks.' -r
 complete -c harpoon -n '__harpoon_at bench' -l key-env -d 'The variable that holds the key for the server of --endpoint.' -r

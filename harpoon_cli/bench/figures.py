@@ -131,13 +131,18 @@ def figures(
     window: Window | None = None,
     *,
     also_ppm: Sequence[int] = (),
+    ended_s: float | None = None,
 ) -> Figures:
-    """The figures of a window, or of the whole run. also_ppm: percentiles beside the usual ones."""
+    """The figures of a window, or of the whole run. also_ppm: percentiles beside the usual ones.
+
+    ended_s: when the run was over, where the recorder has only a part of its requests.
+    """
     wanted = sorted({*PERCENTILES_PPM, *also_ppm})
     filled = {
         name: found for name in NAMES if (found := _distribution(recorder, name, window, wanted)) is not None
     }
-    start_s, end_s = (window.start_s, window.end_s) if window else (0, recorder.last_ns / NS_PER_S)
+    ended_s = recorder.last_ns / NS_PER_S if ended_s is None else ended_s
+    start_s, end_s = (window.start_s, window.end_s) if window else (0, ended_s)
     has_limits = recorder.limits != RequestLimits()
     return Figures(
         from_s=float(start_s),

@@ -116,7 +116,9 @@ class Point:
 class Report:
     """A run, its figures and its verdict. `steady` has the figures of the steady part, where one is marked.
 
-    The verdict and the checks are of the steady part where there is one, else of the whole run.
+    The verdict and the checks are of the steady part where there is one, else of the whole run. models: what
+    each answered in the whole run; by_model: the figures of each in the part that the verdict is on, where a
+    run asks several.
     """
 
     schema: str
@@ -133,6 +135,7 @@ class Report:
     errors: Mapping[str, int]
     counted: Mapping[str, int]
     models: Mapping[str, ModelCounts]
+    by_model: Mapping[str, Figures]
     lease: LeaseTimes | None
     cost: Cost | None
     watches: tuple[Watched, ...]
@@ -162,6 +165,7 @@ def build(
     cost: Cost | None = None,
     missing: Sequence[str] = (),
     within: Bounds | None = None,
+    by_model: Mapping[str, Recorder] | None = None,
 ) -> Report:
     """The report of a run. max_error_rate is in per cent; missing: what part of the run is not there."""
     also = tuple(threshold.ppm for threshold in thresholds if threshold.ppm is not None)
@@ -189,6 +193,10 @@ def build(
         lease=lease,
         cost=cost,
         watches=tuple(watches),
+        by_model={
+            model: figures(one, steady.window if steady else None, also_ppm=also, ended_s=whole.to_s)
+            for model, one in sorted((by_model or {}).items())
+        },
     )
 
 
@@ -211,6 +219,7 @@ def _recorded(
         errors=recording.errors,
         counted=recording.counted,
         models=recording.models,
+        by_model={},
         lease=None,
         cost=None,
         watches=(),

@@ -61,6 +61,7 @@ def _report(facts: RunFacts, stage: StageRun, by: Judged, sweep: SweepFigures | 
         lease=by.lease,
         cost=_cost(stage, by.paid, of_a_search=sweep is not None),
         missing=by.missing,
+        by_model=stage.by_model,
     )
 
 

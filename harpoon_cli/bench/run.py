@@ -7,13 +7,14 @@ in `missing`, in words.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING
 
+from harpoon_cli.bench.by_model import ByModel
 from harpoon_cli.bench.engine.crew import Lost, fire_apart
 from harpoon_cli.bench.engine.errand import Errand
 from harpoon_cli.bench.engine.target import Target
@@ -70,13 +71,14 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """One stage as it was run: all its engines together."""
+    """One stage as it was run: all its engines together. by_model: where several were asked."""
 
     plan: Plan
     recorder: Recorder
     watches: tuple[Watched, ...]
     result: StageResult
     rows: Path | None
+    by_model: Mapping[str, Recorder] = field(default_factory=dict)
 
 
 class Run:
@@ -209,12 +211,16 @@ class StageUnderWay:
         folder = terms.rows_in
         self._rows = None if folder is None else _rows(folder / f"stage-{plan.stage}.csv", terms)
         self.recorder = Recorder(limits=terms.limits, rows=self._rows)
+        several = plan.mix is not None or terms.route is not None
+        self._apart = ByModel(terms.limits) if several else None
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Record requests that are over."""
         self.seen = True
         for sample in samples:
             self.recorder.on_sample(sample)
+        if self._apart is not None:
+            self._apart.take(samples)
         self._next_index = max(self._next_index, 1 + max(sample.index for sample in samples))
 
     def ended(self, found: Sequence[Watch | Lost]) -> None:
@@ -227,10 +233,18 @@ class StageUnderWay:
                 how = f"was ended by signal {-one.status}" if one.status < 0 else "failed"
                 self.missing.append(f"engine process {number} of {len(found)} {how}")
 
-    def absorb(self, recording: Recording, watches: Sequence[Watched], next_index: int) -> None:
+    def absorb(
+        self,
+        recording: Recording,
+        watches: Sequence[Watched],
+        next_index: int,
+        by_model: Mapping[str, Recording],
+    ) -> None:
         """Add what was recorded elsewhere."""
         self.seen = True
         self.recorder.absorb(from_recording(recording))
+        if self._apart is not None:
+            self._apart.absorb(by_model)
         self._watches += tuple(watches)
         self._next_index = max(self._next_index, next_index)
 
@@ -246,7 +260,8 @@ class StageUnderWay:
 
         result = stage_result(self.plan, self.recorder, self._terms.thresholds, next_index=self._next_index)
         path = None if self._rows is None else self._rows.path
-        return StageRun(self.plan, self.recorder, self._watches, result, path)
+        by_model = self._apart.recorders if self._apart is not None else {}
+        return StageRun(self.plan, self.recorder, self._watches, result, path, by_model)
 
 
 def _rows(path: Path, terms: Terms) -> RowFile:

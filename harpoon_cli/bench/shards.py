@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from harpoon_cli.bench import plain
+from harpoon_cli.bench.by_model import recordings, together
 from harpoon_cli.bench.plan import Plan, Shard, data, fingerprint, restored
 from harpoon_cli.bench.recorder import from_recording, merge
 from harpoon_cli.bench.recording import Recording
@@ -31,7 +32,8 @@ class ShardResult:
     """What came of the number-th of `of` parts, counted from 0.
 
     plan: as JSON; plan_digest: equal for equal plans over equal files. slo, max_error_rate: what the whole is
-    to be held against. missing: what of this part is not there. recording: None where no request was over.
+    to be held against. missing: what of this part is not there. recording: None where no request was over;
+    by_model: one for each model where several were asked.
     """
 
     schema: str
@@ -46,6 +48,7 @@ class ShardResult:
     recording: Recording | None
     watches: tuple[Watched, ...]
     missing: tuple[str, ...]
+    by_model: Mapping[str, Recording]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ def shard_result(
         recording=stage.recorder.recording() if stage else None,
         watches=stage.watches if stage else (),
         missing=tuple(run.missing),
+        by_model=recordings(stage.by_model) if stage else {},
     )
 
 
@@ -120,6 +124,7 @@ def merged(parts: Sequence[ShardResult]) -> Merged:
     first = min(counted, key=lambda part: part.number)
     plan = restored(cast("Mapping[str, object]", json.loads(first.plan)))
     recorder = merge(from_recording(part.recording) for part in counted if part.recording is not None)
+    by_model = together((part.by_model for part in counted), recorder.limits)
     watches = tuple(watch for part in counted for watch in part.watches)
     thresholds = parse_slo(first.slo) if first.slo else ()
     result = stage_result(plan, recorder, thresholds, next_index=0)
@@ -127,7 +132,7 @@ def merged(parts: Sequence[ShardResult]) -> Merged:
     return Merged(
         facts=replace(first.run, started_at=min(part.run.started_at for part in counted)),
         plan=plan,
-        stage=StageRun(plan, recorder, watches, result, None),
+        stage=StageRun(plan, recorder, watches, result, None, by_model),
         slo=first.slo,
         max_error_rate=first.max_error_rate,
         price=first.price,

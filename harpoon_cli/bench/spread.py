@@ -123,7 +123,7 @@ def _take(firing: asyncio.Future[Part], worker: Worker, stage: StageUnderWay) ->
         return
     stage.missing += [f"{one}, on worker {worker.name}" for one in part.missing]
     if part.recording is not None:
-        stage.absorb(part.recording, part.watches, part.next_index)
+        stage.absorb(part.recording, part.watches, part.next_index, part.by_model)
 
 
 async def _watched(worker: Worker, key: str, stop: asyncio.Event) -> None:

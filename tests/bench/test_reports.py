@@ -201,7 +201,7 @@ def test_no_text_from_outside_is_markdown(hostile: Report) -> None:
     tables = [line for line in told.splitlines() if line.startswith("| ")]
     hit = [line for line in tables if "alert" in line]
     # The kind of failure, and the model.
-    assert [line.replace("\\|", "").count("|") for line in hit] == [5, 3]
+    assert [line.replace("\\|", "").count("|") for line in hit] == [10, 3]
 
 
 def test_a_closed_loop_tells_no_latencies_from_an_intended_start(whole: Report) -> None:

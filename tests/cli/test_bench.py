@@ -476,3 +476,68 @@ def test_a_signal_ends_the_run_early_tells_what_there_is_and_gives_the_lease_bac
 def validate(name: str, text: str) -> None:
     schema = json.loads((SCHEMAS / f"{name}.json").read_text())
     Draft202012Validator(schema).validate(json.loads(text))
+
+
+# Several models
+
+
+def test_models_are_asked_by_their_weights_and_each_has_its_figures(
+    harpoon: Operator, server: FaultyServer
+) -> None:
+    asks = ("--model", "small=3", "--model", "large", "--requests", "80", "--seed", "7", "-o", "json")
+    ran = harpoon("bench", "--endpoint", server.url, *asks, "--report", "r.csv", "--report", "r.html")
+    assert ran.status == 0, ran.err
+    report, asked = ran.data["report"], [json.loads(one.body)["model"] for one in server.requests]
+    assert report["run"]["model"] == "small=3, large=1"
+    assert {name: found["completed"] for name, found in report["by_model"].items()} == {
+        name: asked.count(name) for name in ("large", "small")
+    }
+    assert sum(one["rates"]["requests_per_s"] for one in report["by_model"].values()) == pytest.approx(
+        report["whole"]["rates"]["requests_per_s"]
+    )
+    assert 45 <= asked.count("small") <= 74
+    rows = [line.split(",")[1] for line in Path("r.csv").read_text().splitlines()[1:]]
+    assert sorted(rows) == sorted(asked)
+    assert "By model" in Path("r.html").read_text()
+    validate("bench", ran.out)
+
+
+def test_people_see_every_model_of_a_mix(harpoon: Operator, server: FaultyServer) -> None:
+    ran = harpoon("bench", "--endpoint", server.url, "-m", "small", "-m", "large", "--requests", "40")
+    assert ran.status == 0, ran.err
+    assert re.search(r"^model\tanswered\t", ran.out, re.MULTILINE)
+    assert {"large", "small"} <= {line.split("\t")[0] for line in ran.out.splitlines()}
+
+
+def test_parts_of_a_mix_are_put_together_model_by_model(harpoon: Operator, server: FaultyServer) -> None:
+    def models(*more: str) -> dict[str, int]:
+        ran = harpoon("bench", *more, "-o", "json")
+        assert ran.status == 0, ran.err
+        return {name: found["completed"] for name, found in ran.data["report"]["by_model"].items()}
+
+    load = ("--endpoint", server.url, "-m", "a=2", "-m", "b", "--requests", "40")
+    whole = models(*load)
+    for number in range(2):
+        models(*load, "--shard", f"{number}/2", "--out", f"part-{number}.json")
+    assert models("merge", "part-0.json", "part-1.json") == whole
+
+
+def test_one_lease_holds_every_model_of_a_mix(live: Operator) -> None:
+    mine = "[models.mine]\nvram_mb = 300\ntflops = 2\nserved_name = 'org/mine'\n"
+    live.configure(f"{live.config_file.read_text()}\n{mine}")
+    ran = live("bench", "-m", "gemma-270m=3", "-m", "mine", "--requests", "12", "-o", "json")
+    assert ran.status == 0, ran.err
+    assert ran.data["report"]["by_model"].keys() == {"gemma-270m", "org/mine"}
+    assert ran.data["report"]["run"]["gpu"] == "Card, 400 MB, 2 TFLOPS"
+    assert live("leases", "-q").out == ""
+
+
+def test_models_that_no_pool_holds_together_are_refused_before_the_lease(live: Operator) -> None:
+    live.configure(
+        "[models.here]\nvram_mb = 9\ntflops = 1\npools = ['pool']\n"
+        "[models.there]\nvram_mb = 9\ntflops = 1\npools = ['other']\n"
+    )
+    ran = live("bench", "-m", "here", "-m", "there")
+    assert (ran.status, "no pool may hold all of here, there" in ran.err) == (6, True), ran.err
+    assert "there is no model" in live("bench", "-m", "here", "-m", "gone=2").err
+    assert live("leases", "--all", "-q").out == ""

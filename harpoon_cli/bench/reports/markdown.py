@@ -114,7 +114,7 @@ def _sweep(report: Report) -> Iterator[str]:
 def _parts(report: Report) -> Iterator[str]:
     if report.phases:
         yield from table(PHASE_HEAD, [phase_row(phase) for phase in report.phases])
-    if len(report.models) > 1:
+    if report.by_model:
         yield from table(MODEL_HEAD, [(escaped(row[0]), *row[1:]) for row in model_rows(report)])
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.making import Route, TokenCount
+from harpoon_cli.bench.mix import mix_of
 from harpoon_cli.bench.plan import WHOLE, Plan, Shard
 from harpoon_cli.bench.recording import RequestLimits
 from harpoon_cli.bench.run import Paid, Run, Terms
@@ -26,7 +27,7 @@ from harpoon_cli.cli.bench.options import (
     WorkOptions,
 )
 from harpoon_cli.cli.bench.parts import start_ns
-from harpoon_cli.cli.bench.targets import named_target, route_of
+from harpoon_cli.cli.bench.targets import named_models, named_target, route_of
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Model, Money, Price, Step
 from harpoon_cli.errors import HarpoonError, UsageFault
@@ -142,19 +143,14 @@ def settle_models(session: Session, course: Course) -> None:
     """Which models are asked: the one that is named, or those that the routing engine chooses among."""
     wishes = course.wishes.target
     if wishes.route:
-        if wishes.model is not None:
+        if wishes.model:
             raise UsageFault("--route chooses the model, and --model names one", hint="leave one of them out")
         course.models, course.route = route_of(session)
-    elif wishes.model is None:
-        raise UsageFault(
-            "say which model to ask",
-            hint="--model NAME, as GET /v1/models of the server calls it, or --route",
-        )
-    elif wishes.endpoint is None:
-        course.models = (session.catalogue.find(wishes.model),)
-    if course.models:
-        name = "(by --route)" if wishes.route else course.models[0].served_name
-        course.plan = replace(course.plan, model=name)
+        course.plan = replace(course.plan, model="(by --route)")
+        return
+    course.models, parts = named_models(wishes, session)
+    mix = mix_of(parts)
+    course.plan = replace(course.plan, model=str(mix or parts[0].model), mix=mix)
 
 
 async def on_named_server(session: Session, course: Course) -> None:

@@ -33,7 +33,15 @@ from harpoon_cli.domain import (
     Requirements,
     Step,
 )
-from harpoon_cli.errors import BreakerOpen, CostCeilingReached, NotSent, PlatformError, Refused, TimedOut
+from harpoon_cli.errors import (
+    BreakerOpen,
+    CostCeilingReached,
+    NothingFits,
+    NotSent,
+    PlatformError,
+    Refused,
+    TimedOut,
+)
 from harpoon_cli.leases.ceiling import Budget
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
 from harpoon_cli.leases.tenancy import Tenancy
@@ -174,13 +182,28 @@ def _check_pays_for_the_load(course: Course, settled: Budget) -> None:
 
 
 def _requirements(course: Course) -> tuple[Requirements, Sequence[PoolId]]:
-    """What a slice must offer for every model that may be asked."""
+    """What the one slice must offer, and where it may be: it holds all models that are asked at once."""
     models: Sequence[Model] = course.models
     largest = max(models, key=lambda model: (model.vram_mb, model.tflops))
     wanted = Requirements(
-        vram_mb=largest.vram_mb, tflops=max(model.tflops for model in models), model=largest.name
+        vram_mb=sum(model.vram_mb for model in models),
+        tflops=max(model.tflops for model in models),
+        model=largest.name,
     )
-    return wanted, largest.pools
+    return wanted, _common_pools(models)
+
+
+def _common_pools(models: Sequence[Model]) -> tuple[PoolId, ...]:
+    """The pools that every model may use; empty for any. `NothingFits` where none is common to all."""
+    bound = [model for model in models if model.pools]
+    common = tuple(pool for pool in (bound[0].pools if bound else ()) if all(pool in m.pools for m in bound))
+    if bound and not common:
+        named = ", ".join(model.name for model in bound)
+        raise NothingFits(
+            f"no pool may hold all of {named}: a run is made on one lease",
+            hint="load them one after another, or give them a pool in common in the configuration",
+        )
+    return common
 
 
 def _long_enough_s(session: Session, course: Course) -> int | None:
@@ -241,10 +264,14 @@ def _spent_on(price: Price | None, since: datetime) -> Callable[[], Money | None
 
 
 async def _model_ready(session: Session, course: Course, platform: Platform, record: LeaseRecord) -> None:
-    """Ask for one token until it comes; raises what stood in its way where it does not come in time."""
-    wait_s = course.wishes.lease.timeout or session.settings.lease.ready_s
-    ends_s = monotonic() + wait_s
-    request = CompletionRequest(Prompt("Hello"), course.models[0].served_name, 1, None, record.lease_id)
+    """Ask every model for one token until it comes; raises what stood in its way where it comes too late."""
+    ends_s = monotonic() + (course.wishes.lease.timeout or session.settings.lease.ready_s)
+    for name in dict.fromkeys(model.served_name for model in course.models):
+        request = CompletionRequest(Prompt("Hello"), name, 1, None, record.lease_id)
+        await _answered(session, platform, request, ends_s)
+
+
+async def _answered(session: Session, platform: Platform, request: CompletionRequest, ends_s: float) -> None:
     while True:
         try:
             await platform.inference.complete(request)

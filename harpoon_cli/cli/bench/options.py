@@ -11,7 +11,6 @@ from typer import BadParameter, Option
 
 from harpoon_cli.cli.arguments import (
     MaxCostOption,
-    ModelOption,
     PoolOption,
     TimeoutOption,
     TtlOption,
@@ -35,7 +34,16 @@ def percent(text: str) -> float:
 class TargetOptions:
     """What is asked, and what it costs."""
 
-    model: ModelOption = None
+    model: Annotated[
+        list[str] | None,
+        Option(
+            "--model",
+            "-m",
+            metavar="NAME[=WEIGHT]",
+            help="A model of the catalogue, or as the server of --endpoint calls it. Repeats: each is asked "
+            "by its weight, -m small=3 -m large=1.",
+        ),
+    ] = None
     endpoint: Annotated[
         str | None,
         Option("--endpoint", metavar="URL", help="Load this server instead; nothing is leased."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harpoon_cli.bench.engine.target import Target
+from harpoon_cli.bench.mix import Part, part_of
 from harpoon_cli.bench.security import Security
 from harpoon_cli.cli.bench.options import TargetOptions
 from harpoon_cli.cli.session import Session
@@ -88,6 +89,26 @@ def leased_target(
     )
     own = None if embedded else platform.paths.inference
     return replace(target, path=urlsplit(where.inference_url).path.rstrip("/") + own) if own else target
+
+
+def named_models(options: TargetOptions, session: Session) -> tuple[tuple[Model, ...], tuple[Part, ...]]:
+    """The models of --model, and each one's part as its server calls it.
+
+    Those of the catalogue, where a slice is leased; with --endpoint none, the server has names of its own.
+    `UsageFault` where none is named, `NoSuchModel`.
+    """
+    parts = tuple(map(part_of, options.model or ()))
+    if not parts:
+        raise UsageFault(
+            "say which model to ask",
+            hint="--model NAME, as GET /v1/models of the server calls it, or --route",
+        )
+    if options.endpoint is not None:
+        return (), parts
+    models = tuple(session.catalogue.find(part.model) for part in parts)
+    return models, tuple(
+        Part(model.served_name, part.weight) for model, part in zip(models, parts, strict=True)
+    )
 
 
 def route_of(session: Session) -> tuple[tuple[Model, ...], Route]:

@@ -53,8 +53,8 @@ def report_views(report: Report) -> Iterator[View]:
     if report.phases:
         rows = [phase_row(phase) for phase in report.phases]
         yield Table([Column("phase", "phase"), Column("window_s", PHASE_HEAD[1]), *_load_columns()], rows)
-    if len(report.models) > 1:
-        names = ("model", "answered", "failed", "output_tokens")
+    if report.by_model:
+        names = ("model", "answered", *_LOAD_COLUMNS[:2], "ttft_p50_ms", *_LOAD_COLUMNS[2:])
         yield Table(_columns(names, MODEL_HEAD), model_rows(report))
     if report.lease is not None:
         yield allocation_view(report.lease)

@@ -100,7 +100,7 @@ async def _run(session: Session, wishes: Wishes) -> Outcome:
         refuse_load(wishes)
     files = wanted_files(wishes.report)
     baseline, thresholds = _held_against(wishes.judge)
-    plan = plan_of(wishes.load, wishes.work, wishes.target.model or "")
+    plan = plan_of(wishes.load, wishes.work)
     with TemporaryDirectory(prefix="harpoon-bench-") as folder:
         rows_in = Path(folder) if need_rows(files) else None
         course = Course(plan, thresholds, wishes, rows_in, shard_of(wishes.shard, plan, wishes.report.out))

@@ -1,4 +1,4 @@
-"""Which of several models each ask of a run goes to: by their weights, the seed and its number alone; pure."""
+"""Which of several models each ask of a run goes to: by weight, from the seed and its number alone; pure."""
 
 from __future__ import annotations
 

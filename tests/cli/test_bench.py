@@ -243,6 +243,23 @@ def test_prompts_are_routed_each_to_the_model_that_can_answer_it(
     assert ran.data["report"]["models"].keys() == {"gemma-270m", "qwen-30b"}
 
 
+def test_prompts_are_routed_by_what_answers_are_known_to_take(
+    harpoon: Operator, server: FaultyServer
+) -> None:
+    harpoon("pools")
+    taken = {"gemma-270m": [4.0, 4.0]}
+    (harpoon.home / ".cache/harpoon/latencies.json").write_text(json.dumps({"sandbox": taken}))
+    harpoon.environ["HARPOON_HTTP__INFERENCE_S"] = "3"
+    Path("prompts.jsonl").write_text('{"prompt": "Say hi."}')
+    ran = harpoon(
+        *("bench", "--endpoint", server.url, "--route", "--prompts", "prompts.jsonl", "--requests", "4"),
+        *("-o", "json"),
+    )
+    assert ran.status == 0, ran.err
+    told = harpoon("route-explain", "Say hi.", "-o", "json").data["model"]
+    assert (list(ran.data["report"]["models"]), told) == (["qwen-30b"], "qwen-30b")
+
+
 WRONG = {
     "": "say which model to ask",
     "-m m --load bogus": "there is no load shape 'bogus'",

@@ -145,7 +145,7 @@ def settle_models(session: Session, course: Course) -> None:
     if wishes.route:
         if wishes.model:
             raise UsageFault("--route chooses the model, and --model names one", hint="leave one of them out")
-        course.models, course.route = route_of(session)
+        course.models, course.route = route_of(wishes, session)
         course.plan = replace(course.plan, model="(by --route)")
         return
     course.models, parts = named_models(wishes, session)

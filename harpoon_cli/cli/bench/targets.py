@@ -14,7 +14,7 @@ from harpoon_cli.bench.security import Security
 from harpoon_cli.cli.bench.options import TargetOptions
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.connection import Endpoint, identity
-from harpoon_cli.domain import LeaseId, Model, Secret
+from harpoon_cli.domain import LeaseId, Model, Prompt, Secret
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.settings.endpoint import LiveEndpoint, normal_url
 from harpoon_cli.settings.model import Settings
@@ -111,27 +111,30 @@ def named_models(options: TargetOptions, session: Session) -> tuple[tuple[Model,
     )
 
 
-def route_of(session: Session) -> tuple[tuple[Model, ...], Route]:
+def route_of(options: TargetOptions, session: Session) -> tuple[tuple[Model, ...], Route]:
     """The models that routing chooses among, by the configured policy, and what chooses.
 
-    Whether a pool has room for a model now is not looked at: the slice is large enough for all of them.
+    By what `infer` knows too: how long answers took, and the circuit breaker, unless it watches another
+    server than that of --endpoint. Whether a pool has room for a model now is not looked at: the slice is
+    large enough for all of them.
     """
     # Only for this: it loads the routing engine.
     from harpoon_cli.bench.making import Route
-    from harpoon_cli.cli.facts import policy_of
+    from harpoon_cli.cli.facts import inputs_of, policy_of
     from harpoon_cli.cli.own_weights import installed, weights_path
-    from harpoon_cli.routing.decision import Candidate
     from harpoon_cli.routing.weights_file import LARGEST_FILE
     from harpoon_cli.settings.files import read_small
 
     catalogue = session.catalogue
     policy = policy_of(session.settings, catalogue)
-    known = tuple(catalogue.models.values())
-    served = {model.name: model.served_name for model in known}
+    known = inputs_of(session, Prompt(""), policy, None).candidates()
+    if options.endpoint is not None:
+        known = tuple(replace(candidate, shut_s=None) for candidate in known)
+    served = {model.name: model.served_name for model in catalogue.models.values()}
     own: bytes | None = None
     if installed() is not None:
         own, _ = read_small(weights_path(), "the file of routing weights", limit=LARGEST_FILE)
-    route = Route(tuple(Candidate(model) for model in known), policy, served, own)
+    route = Route(known, policy, served, own)
     return tuple(catalogue.models[name] for name in policy.allow), route
 
 

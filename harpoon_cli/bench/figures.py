@@ -28,6 +28,9 @@ NAMES = (*LATENCIES, "itl", *PHASES)
 STAMP_ERROR_NS = 1_000
 """How far a stamp may be off anyhow: by reading two clocks, and by the kernel's way to the stamp."""
 
+_SHARES = ("goodput", "error_rate")
+"""The rates that are a share of the requests."""
+
 _TOLERANCE = 0.0005
 """What is in a bucket may be off its middle by this share."""
 
@@ -296,8 +299,9 @@ def _moment(
 
 def measured(found: Figures) -> dict[str, Measured]:
     """The figures as thresholds look for them, latencies with failures as infinite."""
+    ended = found.completed + found.failed
     named = {
-        name: Measured(value)
+        name: Measured(value, requests=ended if name in _SHARES else None)
         for name in Rates.__dataclass_fields__
         if (value := getattr(found.rates, name)) is not None
     }

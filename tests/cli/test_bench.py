@@ -94,6 +94,20 @@ def test_a_threshold_that_is_missed_is_status_8_and_named(harpoon: Operator, ser
     assert "error: ttft" not in ran.err
 
 
+def test_a_threshold_that_too_few_samples_leave_open_is_not_known_and_not_0(
+    harpoon: Operator, server: FaultyServer
+) -> None:
+    ran = bench(harpoon, server, "--slo", "ttft_p99=9s,goodput=95%,ttft_p50=9s", "-o", "json")
+    assert ran.status == 8
+    assert [one["code"] for one in ran.json["errors"]] == ["not_judged", "not_judged"]
+    assert "ttft_p99: not known: " in ran.err
+    assert "of too few samples, at least 368 independent ones are needed" in ran.err
+    assert "goodput: not known: 100 %, but of too few samples, at least 72 independent" in ran.err
+    assert ran.data["report"]["verdict"]["undecided"] == ["ttft_p99", "goodput"]
+    assert bench(harpoon, server, "--slo", "ttft_p99=9s").out.endswith("verdict\tnot known\n")
+    assert bench(harpoon, server, "--slo", "ttft_p50=9s,error_rate=0%").status == 0
+
+
 def test_figures_that_are_the_tools_own_are_status_12(
     harpoon: Operator, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +289,7 @@ WRONG = {
     "-m m --load trace:gone.jsonl --output-tokens 3": "--output-tokens alone would put made-up prompts",
     "-m m --slo bogus=1": "is not FIGURE=LIMIT",
     "-m m --warmup soon": "the warm-up 'soon'",
+    "-m m --max-regression 5%": "--max-regression needs --baseline",
     "-m m --baseline gone.json": "gone.json cannot be read",
     "-m m --report run.doc": "no report has that suffix",
     "-m m --out gone/run.json": "there is no folder gone",
@@ -337,6 +352,17 @@ def test_what_is_allowed_or_chance_is_no_regression(harpoon: Operator, results: 
     assert harpoon("bench", "compare", "old.json", "new.json", "--max-regression", "90%").status == 0
     assert harpoon("bench", "compare", "old.json", "old.json").status == 0
     assert harpoon("bench", "compare", "new.json", "old.json").status == 0
+
+
+def test_a_bound_on_regressions_is_not_kept_by_figures_that_are_not_known(harpoon: Operator) -> None:
+    few = simulated(samples(20, rate=10), slo="")
+    save("json", Source(few), Path("few.json"))
+    ran = harpoon("bench", "compare", "few.json", "few.json", "--max-regression", "5%")
+    assert ran.status == 8, ran.err
+    assert "ttft_p99" in ran.err
+    assert "not known whether worse than in few.json, there are too few samples" in ran.err
+    assert ran.out.endswith("comparison\tnot known\n")
+    assert harpoon("bench", "compare", "few.json", "few.json").status == 0
 
 
 def test_another_kind_of_file_than_a_result_is_named(harpoon: Operator, server: FaultyServer) -> None:

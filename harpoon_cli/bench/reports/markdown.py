@@ -70,10 +70,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _headline(report: Report) -> str:
     verdict = report.verdict
-    found = "passed" if verdict.passed else "did not pass"
     missed = ", ".join((*verdict.missed, *verdict.undecided))
     why = f" ({escaped(missed)})" if missed else ""
-    return f"harpoon bench {found}{why}: {verdict.validity.value}"
+    return f"harpoon bench {verdict.outcome}{why}: {verdict.validity.value}"
 
 
 def _about(report: Report) -> str:
@@ -95,7 +94,7 @@ def _list(heading: str, sentences: Sequence[str]) -> Iterator[str]:
 
 def _thresholds(report: Report) -> Iterator[str]:
     if report.checks:
-        marks = {Standing.KEPT: "kept", Standing.MISSED: "**missed**", Standing.UNDECIDED: "**no verdict**"}
+        marks = {Standing.KEPT: "kept", Standing.MISSED: "**missed**", Standing.UNDECIDED: "**not known**"}
         rows = [
             (escaped(check.figure), marks[check.standing], escaped(check.sentence)) for check in report.checks
         ]
@@ -147,8 +146,7 @@ def _rates(report: Report) -> Iterator[str]:
 
 def comparison(found: Comparison) -> Iterator[str]:
     """A comparison of two runs, for a pull request."""
-    verdict = "passed" if found.passed else "did not pass"
-    yield f"## harpoon bench compare {verdict}\n\n"
+    yield f"## harpoon bench compare {found.outcome}\n\n"
     yield f"{escaped(found.new)} against {escaped(found.old)}, {found.max_regression:g} % worse allowed\n\n"
     yield from _list("Mind", found.warnings)
     rows = []

@@ -54,6 +54,7 @@ def outcome_of(session: Session, course: Course, files: Sequence[Wanted], baseli
         () if rows is None else (rows,),
         detailed=course.wishes.report.save_detailed,
         troubles=course.troubles,
+        strictly=course.wishes.judge.max_regression is not None,
     )
 
 
@@ -157,12 +158,12 @@ def merged_outcome(session: Session, parts: Sequence[ShardResult], files: Sequen
 
 
 def comparison_outcome(
-    session: Session, old: Path, new: Path, max_regression: float, reports: Sequence[Path]
+    session: Session, old: Path, new: Path, max_regression: float | None, reports: Sequence[Path]
 ) -> Outcome:
     """The outcome of a comparison of two result files."""
     refuse_unknown(reports)
     found = compare(
-        read_report(old), read_report(new), max_regression=max_regression, names=(str(old), str(new))
+        read_report(old), read_report(new), max_regression=max_regression or 0.0, names=(str(old), str(new))
     )
     written = tell_comparison(found, reports)
     annotate_comparison(session, found)
@@ -171,5 +172,5 @@ def comparison_outcome(
         views=[*comparison_views(found)],
         ids=found.regressed,
         notes=[f"wrote {path}" for path in written],
-        errors=[*regressions(found)],
+        errors=[*regressions(found, strictly=max_regression is not None)],
     )

@@ -27,7 +27,7 @@ from harpoon_cli.bench.reports._words import (
     told_latencies,
 )
 from harpoon_cli.bench.slo import Standing
-from harpoon_cli.bench.verdict import Validity
+from harpoon_cli.bench.verdict import NOT_KNOWN, PASSED, Validity
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Text, Tone
 
@@ -132,8 +132,11 @@ def _verdict(report: Report) -> Iterator[tuple[str, Cell | str]]:
         )
     if any("*" in cell for name in report.judged.latencies.values() for cell in latency_row("", name)):
         yield "*", LATENCY_NOTE.removeprefix("* ")
-    passed = verdict.passed
-    yield "verdict", Cell("passed" if passed else "did not pass", Tone.GOOD if passed else Tone.BAD)
+    yield "verdict", _outcome(verdict.outcome)
+
+
+def _outcome(outcome: str) -> Cell:
+    return Cell(outcome, {PASSED: Tone.GOOD, NOT_KNOWN: Tone.WARN}.get(outcome, Tone.BAD))
 
 
 def _window(report: Report) -> str:
@@ -202,11 +205,8 @@ def comparison_views(comparison: Comparison) -> Iterator[View]:
         for one in comparison.figures
     ]
     yield Table(columns, rows, title=f"{comparison.old} → {comparison.new}")
-    passed = comparison.passed
     facts: list[tuple[str, Cell | str]] = [("mind", Cell(one, Tone.WARN)) for one in comparison.warnings]
-    facts.append(
-        ("comparison", Cell("passed" if passed else "did not pass", Tone.GOOD if passed else Tone.BAD))
-    )
+    facts.append(("comparison", _outcome(comparison.outcome)))
     yield Facts(facts)
 
 

@@ -112,6 +112,10 @@ def _held_against(judge: JudgeOptions) -> tuple[Report | None, tuple[Threshold, 
     """The baseline and the thresholds, where there are any: most runs load nothing for them."""
     baseline: Report | None = None
     thresholds: tuple[Threshold, ...] = ()
+    if judge.baseline is None and judge.max_regression is not None:
+        raise UsageFault(
+            "--max-regression needs --baseline", hint="--baseline FILE, or harpoon bench compare"
+        )
     if judge.baseline is not None:
         from harpoon_cli.cli.bench.files import read_report
 
@@ -191,11 +195,12 @@ async def compare(
     """Compare two results figure by figure, by a test that tells a change from chance.
 
     A figure has regressed where it is worse than chance explains, and by more than --max-regression; the
-    status is then 8.
+    status is then 8. Where --max-regression is given it is 8 as well for figures of which there are too few
+    samples to know.
     """
     from harpoon_cli.cli.bench.outcomes import comparison_outcome
 
-    return comparison_outcome(session, old, new, max_regression or 0.0, report or [])
+    return comparison_outcome(session, old, new, max_regression, report or [])
 
 
 @command(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from harpoon_cli.bench.asks import shares
 from harpoon_cli.bench.quantities import Kind, number
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 MOST_MODELS = 64
 
@@ -25,8 +24,7 @@ _DRAW = -1
 """The number of a draw that no turn of a conversation has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A model, as its server calls it, and its weight: twice the weight is twice the asks."""
 
     model: str
@@ -36,8 +34,7 @@ class Part:
         return f"{self.model}={WEIGHT.write(self.weight)}"
 
 
-@dataclass(frozen=True)
-class Mix:
+class Mix(Struct, frozen=True):
     """Several models, each of which gets its part of the asks."""
 
     parts: tuple[Part, ...]
@@ -45,14 +42,16 @@ class Mix:
     def __str__(self) -> str:
         return ", ".join(map(str, self.parts))
 
-    def model(self, seed: int, number: int) -> str:
-        """The model of the ask, or of all of the conversation, of that number: the same everywhere."""
-        place = bisect(self._bounds, shares(seed, number, _DRAW)[0] * self._bounds[-1])
-        return self.parts[min(place, len(self.parts) - 1)].model
+    def by_number(self, seed: int) -> Callable[[int], str]:
+        """What gives the model of an ask, or of all of a conversation, by its number: the same everywhere."""
+        bounds = list(accumulate(part.weight for part in self.parts))
+        names = [part.model for part in self.parts]
 
-    @cached_property
-    def _bounds(self) -> list[float]:
-        return list(accumulate(part.weight for part in self.parts))
+        def model(number: int) -> str:
+            place = bisect(bounds, shares(seed, number, _DRAW)[0] * bounds[-1])
+            return names[min(place, len(names) - 1)]
+
+        return model
 
 
 def part_of(text: str) -> Part:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from random import Random
 from typing import TypeVar
@@ -25,6 +24,7 @@ from harpoon_cli.bench.shapes import trace
 from harpoon_cli.bench.warmup import DETECTED, WarmUp
 from harpoon_cli.bench.work.trace import Trace
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct, replace
 
 Shard = tuple[int, int]
 """Which part of a plan: its number, from 0, and of how many."""
@@ -35,8 +35,7 @@ VERSION = 1
 """Raised when the same plan would make other asks or times than before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a run does. `UsageFault` where nothing would end it.
 
     model is asked where prompts are not routed, and names what is asked where a mix of several is. stage and
@@ -212,8 +211,10 @@ def _asks(
 def _model_of(plan: Plan, route: Callable[[str], str] | None) -> Callable[[int, str], str]:
     if route is not None:
         return lambda key, text: route(text)
-    mix = plan.mix
-    return (lambda key, text: plan.model) if mix is None else (lambda key, text: mix.model(plan.seed, key))
+    if plan.mix is None:
+        return lambda key, text: plan.model
+    by_number = plan.mix.by_number(plan.seed)
+    return lambda key, text: by_number(key)
 
 
 def _paired(due: Iterator[float | None], asks: Iterator[Ask | None]) -> Iterator[Shot]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 
 from harpoon_cli import __version__
@@ -18,13 +17,13 @@ from harpoon_cli.bench.recording import Recording
 from harpoon_cli.bench.run import Run, Terms
 from harpoon_cli.bench.watched import Watched
 from harpoon_cli.errors import ConfigurationFault, UsageFault
+from harpoon_cli.values import Struct
 
 UNWATCHED_S = 30.0
 """A part that nobody has asked after for so long is stopped: whoever wanted it is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartOrder:
+class PartOrder(Struct, frozen=True):
     """One part of one stage, as it is sent to a worker. `terms.start_ns` is of the worker's clock.
 
     key names this part and no other; plan_digest is that of the plan where the order was made.
@@ -38,8 +37,7 @@ class PartOrder:
     terms: Terms
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What came of a part; recording is None where no request was over, by_model empty where one is asked."""
 
     recording: Recording | None
@@ -49,8 +47,7 @@ class Part:
     by_model: Mapping[str, Recording]
 
 
-@dataclass(slots=True)
-class _UnderWay:
+class _UnderWay(Struct):
     firing: asyncio.Task[None]
     asked_s: float
     told: bool = False

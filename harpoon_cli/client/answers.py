@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
 
 from harpoon_cli.client.inference import InferenceOptions
 from harpoon_cli.client.refusals import error_in_success, error_words
@@ -14,6 +13,7 @@ from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import ANSWER_CAP, EventScanner, Fields, parse_json
 from harpoon_cli.domain import GIVEN_UP, Completion, Delta, Usage
 from harpoon_cli.errors import BrokenOff, GarbledAnswer, PlatformError, ServerFault
+from harpoon_cli.values import Struct, field
 
 
 async def asked(transport: Transport, path: str, body: object, options: InferenceOptions) -> Fields:
@@ -128,8 +128,7 @@ async def _events(pieces: AsyncIterator[bytes], redact: Callable[[str], str]) ->
                 yield said
 
 
-@dataclass(slots=True)
-class _Answer:
+class _Answer(Struct):
     """What has arrived so far."""
 
     redact: Callable[[str], str]

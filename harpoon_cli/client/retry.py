@@ -11,7 +11,6 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol, TypeVar
 
@@ -26,6 +25,7 @@ from harpoon_cli.errors import (
     ServerFault,
     TimedOut,
 )
+from harpoon_cli.values import Struct
 
 WORTHWHILE_S = 0.1
 """A repeat with less time than this would fail for lack of time, and hide why the one before it failed."""
@@ -40,8 +40,7 @@ class Allowance(Protocol):
         """Whether a call that failed may be made again; that is counted as done."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """At most `attempts` calls; the wait after the n-th is random in 0 … min(cap_s, base_s · 2ⁿ⁻¹).
 
     A call that hangs may use `share` of the time left while it could still be repeated; without an
@@ -119,8 +118,7 @@ async def repeat_stream(
                 return
 
 
-@dataclass(frozen=True, slots=True)
-class _Repeating:
+class _Repeating(Struct, frozen=True):
     """The decisions of `repeat`; ends_at is the clock's."""
 
     policy: RetryPolicy

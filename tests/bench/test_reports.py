@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from time import tzset
 from xml.etree import ElementTree
@@ -23,6 +22,7 @@ from harpoon_cli.bench.reports.markdown import escaped
 from harpoon_cli.errors import StorageFault, UsageFault
 from harpoon_cli.render.envelope import plain as envelope_plain
 from harpoon_cli.render.schema import schema_for
+from harpoon_cli.values import replace
 from tests.bench.simulated import (
     failed,
     few,
@@ -95,6 +95,12 @@ def test_a_report_is_written_whole_or_not_at_all(whole: Report, tmp_path: Path) 
 
 def test_a_report_comes_back_from_its_file_as_it_was(whole: Report) -> None:
     assert read(text("json", Source(whole)), "it") == whole
+
+
+def test_a_file_that_an_older_version_wrote_without_a_field_is_read(whole: Report) -> None:
+    told = json.loads(text("json", Source(whole)))
+    del told["by_model"]
+    assert read(json.dumps(told), "it") == whole
 
 
 def test_a_file_names_its_schema_and_has_no_number_that_is_none(whole: Report) -> None:

@@ -299,6 +299,7 @@ WRONG = {
     "-m m --allocation-cycles 3": "--allocation-cycles would do nothing",
     "-m m --shard 4/4 --out part.json": "--shard 4/4 is no part of a whole",
     "-m m --shard 0/2": "needs a file",
+    "-m m --shard 0/2 --out p.json --report r.html": "--report would do nothing beside --shard",
     "-m m --start-at 2026-01-01": "--start-at needs --shard",
     "-m m --shard 0/2 --out part.json --load sweep": "a search cannot be made in parts",
     "-m m --concurrency 2 --requests 2 --processes 3": "cannot be shared by 3",
@@ -451,6 +452,46 @@ def test_allocation_is_timed_cycle_by_cycle(live: Operator) -> None:
     ignored = live("bench", "-m", "gemma-270m", "--allocation-cycles", "3", "--rate", "2", "--out", "x.json")
     assert (ignored.status, "--rate, --out would do nothing" in ignored.err) == (2, True)
     assert live("leases", "-q").out == ""
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(
+            "--load closed:1",
+            "--concurrency 2",
+            "--rate 2",
+            "--burstiness 2",
+            "--requests 2",
+            "--duration 1s",
+        ),
+        *("--max-duration 1s", "--warmup none", "--seed 1", "--processes 2", "--work synthetic"),
+        *("--prompts p.txt", "--input-tokens 3", "--output-tokens 3", "--tokenizer t.json"),
+        *("--slo ttft_p50=1s", "--max-error-rate 1", "--baseline b.json", "--max-regression 1"),
+        *("--out x.json", "--report x.md", "--save-result x.json", "--save-detailed", "--label x"),
+        *("--metadata a=b", "--shard 0/2", "--start-at 1", "--workers tcp://h:1", "--dialect openai2"),
+        *("--key-env K", "--key-file k", "--price-per-hour 1", "--body a=1", "--no-stream"),
+        "--request-timeout 1s",
+    ],
+)
+def test_what_allocation_cycles_would_ignore_is_refused_by_name(live: Operator, option: str) -> None:
+    ran = live("bench", "-m", "gemma-270m", "--allocation-cycles", "2", *option.split())
+    assert ran.status == 2
+    assert f"{option.split()[0]} would do nothing beside --allocation-cycles" in ran.err
+
+
+def test_what_only_a_named_server_needs_is_refused_without_one(live: Operator) -> None:
+    ran = live("bench", "-m", "gemma-270m", "--key-file", "k", "--price-per-hour", "1")
+    assert (ran.status, "--key-file, --price-per-hour would do nothing without" in ran.err) == (2, True)
+    assert live("leases", "--all", "-q").out == ""
+
+
+def test_the_options_are_told_in_groups(harpoon: Operator) -> None:
+    told = harpoon("bench", "--help").out
+    groups = ("Target", "Lease", "Load shape", "Work", "Measurement", "Gates", "Output", "Spread")
+    assert all(f"\n{group}:\n" in told for group in groups)
+    assert told.index("--slo") > told.index("Gates:")
+    assert "\nOptions of every command:\n" in harpoon("pools", "--help").out
 
 
 def test_a_held_lease_is_loaded_and_stays_held(live: Operator) -> None:

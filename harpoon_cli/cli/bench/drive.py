@@ -27,6 +27,7 @@ from harpoon_cli.cli.bench.options import (
 )
 from harpoon_cli.cli.bench.parts import start_ns
 from harpoon_cli.cli.bench.targets import named_models, named_target, route_of
+from harpoon_cli.cli.options import given
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Model, Money, Price, Step
 from harpoon_cli.errors import HarpoonError, UsageFault
@@ -100,40 +101,49 @@ class Course(Struct):
 
 def refuse_terms(lease: LeaseOptions, why: str) -> None:
     """An option about a new lease that would be ignored, such as a ceiling on its cost, is refused."""
-    given = {
+    about_new = {
         "--pool": lease.pool,
         "--ttl": lease.ttl,
         "--timeout": lease.timeout,
         "--max-cost": lease.max_cost,
         "--allocation-cycles": lease.cycles,
     }
-    ignored = [name for name, value in given.items() if value is not None]
+    ignored = [name for name, value in about_new.items() if value is not None]
     if ignored:
         raise UsageFault(f"{', '.join(ignored)} would do nothing: {why}", hint="leave it out")
 
 
 def refuse_load(wishes: Wishes) -> None:
     """With --allocation-cycles nothing is sent: an option about a load or its result is refused."""
-    load, judge, report = wishes.load, wishes.judge, wishes.report
-    given = {
-        "--load": load.load,
-        "--concurrency": load.concurrency,
-        "--rate": load.rate,
-        "--requests": load.requests,
-        "--duration": load.duration,
-        "--max-duration": load.max_duration,
-        "--slo": judge.slo,
-        "--baseline": judge.baseline,
-        "--out": report.out,
-        "--report": report.report,
-        "--save-result": report.save_result,
-    }
-    ignored = [name for name, value in given.items() if value is not None]
+    about_load = (wishes.load, wishes.work, wishes.judge, wishes.report, wishes.shard)
+    ignored = [name for name in given(wishes.target) if name not in ("--model", "--route", "--endpoint")]
+    ignored += [name for group in about_load for name in given(group)]
     if ignored:
         raise UsageFault(
             f"{', '.join(ignored)} would do nothing beside --allocation-cycles, which sends no load",
             hint="leave it out; -o json gives every time",
         )
+
+
+def refuse_beside(wishes: Wishes) -> None:
+    """Options that only mean something with --endpoint, or only in a whole run, are refused without it."""
+    target, shard = wishes.target, wishes.shard
+    if target.endpoint is None:
+        of_endpoint = ("--dialect", "--key-env", "--key-file", "--price-per-hour")
+        ignored = [name for name in given(target) if name in of_endpoint]
+        if ignored:
+            raise UsageFault(
+                f"{', '.join(ignored)} would do nothing without --endpoint",
+                hint="what is asked without it is the platform of the configuration",
+            )
+    if shard.shard is not None:
+        of_whole = ("--baseline", "--max-regression", "--report", "--save-result", "--save-detailed")
+        ignored = [name for name in (*given(wishes.judge), *given(wishes.report)) if name in of_whole]
+        if ignored:
+            raise UsageFault(
+                f"{', '.join(ignored)} would do nothing beside --shard: a part is written with --out alone",
+                hint="harpoon bench merge takes the parts and --report, harpoon bench compare the result",
+            )
 
 
 def settle_models(session: Session, course: Course) -> None:

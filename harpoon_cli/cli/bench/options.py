@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from typer import BadParameter, Option
 
@@ -17,6 +17,9 @@ from harpoon_cli.cli.arguments import (
     money,
 )
 from harpoon_cli.values import Struct
+
+MEASUREMENT = "Measurement"
+"""The title above options of several groups."""
 
 
 def percent(text: str) -> float:
@@ -32,6 +35,8 @@ def percent(text: str) -> float:
 
 class TargetOptions(Struct, frozen=True):
     """What is asked, and what it costs."""
+
+    title: ClassVar[str] = "Target"
 
     model: Annotated[
         list[str] | None,
@@ -85,6 +90,7 @@ class TargetOptions(Struct, frozen=True):
         float | None,
         Option(
             "--request-timeout",
+            rich_help_panel=MEASUREMENT,
             parser=duration,
             metavar="DURATION",
             help="A request that takes longer has failed; http.inference_s unless given.",
@@ -94,6 +100,8 @@ class TargetOptions(Struct, frozen=True):
 
 class LeaseOptions(Struct, frozen=True):
     """The lease that a run is made on."""
+
+    title: ClassVar[str] = "Lease"
 
     lease: Annotated[
         str | None,
@@ -117,6 +125,8 @@ class LeaseOptions(Struct, frozen=True):
 
 class LoadOptions(Struct, frozen=True):
     """When requests are sent."""
+
+    title: ClassVar[str] = "Load shape"
 
     load: Annotated[
         str | None,
@@ -161,6 +171,7 @@ class LoadOptions(Struct, frozen=True):
         float | None,
         Option(
             "--max-duration",
+            rich_help_panel=MEASUREMENT,
             parser=duration,
             metavar="DURATION",
             help="End the run after this whatever is left of it; it is then INCOMPLETE.",
@@ -169,7 +180,10 @@ class LoadOptions(Struct, frozen=True):
     warmup: Annotated[
         str,
         Option(
-            "--warmup", metavar="WHAT", help="What is left out at first: auto, none, 30s, 100 (requests)."
+            "--warmup",
+            rich_help_panel=MEASUREMENT,
+            metavar="WHAT",
+            help="What is left out at first: auto, none, 30s, 100 (requests).",
         ),
     ] = "auto"
     seed: Annotated[
@@ -177,12 +191,21 @@ class LoadOptions(Struct, frozen=True):
     ] = 0
     processes: Annotated[
         int,
-        Option("--processes", min=1, max=256, metavar="NUMBER", help="Load engines, one core each."),
+        Option(
+            "--processes",
+            rich_help_panel=MEASUREMENT,
+            min=1,
+            max=256,
+            metavar="NUMBER",
+            help="Load engines, one core each.",
+        ),
     ] = 1
 
 
 class WorkOptions(Struct, frozen=True):
     """What requests ask for."""
+
+    title: ClassVar[str] = "Work"
 
     work: Annotated[
         str | None,
@@ -206,12 +229,19 @@ class WorkOptions(Struct, frozen=True):
     ] = None
     tokenizer: Annotated[
         Path | None,
-        Option("--tokenizer", metavar="FILE", help="A tokenizer.json, to count where the server does not."),
+        Option(
+            "--tokenizer",
+            rich_help_panel=MEASUREMENT,
+            metavar="FILE",
+            help="A tokenizer.json, to count where the server does not.",
+        ),
     ] = None
 
 
 class JudgeOptions(Struct, frozen=True):
     """What the run is held against."""
+
+    title: ClassVar[str] = "Gates"
 
     slo: Annotated[
         str | None,
@@ -241,6 +271,8 @@ class JudgeOptions(Struct, frozen=True):
 class ReportOptions(Struct, frozen=True):
     """What is written, beside what is printed."""
 
+    title: ClassVar[str] = "Output"
+
     out: Annotated[
         Path | None,
         Option("--out", metavar="FILE", help="The whole result as JSON, to compare with and to merge."),
@@ -269,6 +301,8 @@ class ReportOptions(Struct, frozen=True):
 
 class ShardOptions(Struct, frozen=True):
     """One part of a run on many machines."""
+
+    title: ClassVar[str] = "Spread"
 
     shard: Annotated[
         str | None,

@@ -14,6 +14,7 @@ from harpoon_cli.cli.bench.drive import (
     Course,
     Wishes,
     on_named_server,
+    refuse_beside,
     refuse_load,
     refuse_terms,
     settle_models,
@@ -98,6 +99,7 @@ async def _run(session: Session, wishes: Wishes) -> Outcome:
 
     if wishes.lease.cycles is not None:
         refuse_load(wishes)
+    refuse_beside(wishes)
     files = wanted_files(wishes.report)
     baseline, thresholds = _held_against(wishes.judge)
     plan = plan_of(wishes.load, wishes.work)

@@ -71,6 +71,8 @@ complete -c harpoon -n '__harpoon_at bench' -l endpoint -d 'Load this server ins
 complete -c harpoon -n '__harpoon_at bench' -l dialect -d 'What the server of --endpoint speaks.' -r
 complete -c harpoon -n '__harpoon_at bench' -l key-env -d 'The variable that holds the key for the server of --endpoint.' -r
 complete -c harpoon -n '__harpoon_at bench' -l key-file -d 'A file of yours (mode 0600) that holds that key.' -r -F
+complete -c harpoon -n '__harpoon_at bench' -l key-command -d 'A program that prints that key, run without a shell: pass show llm.' -r
+complete -c harpoon -n '__harpoon_at bench' -l key-keyring -d 'That key\'s entry in the system\'s keyring.' -r
 complete -c harpoon -n '__harpoon_at bench' -l price-per-hour -d 'What an hour of --endpoint\'s server costs.' -r
 complete -c harpoon -n '__harpoon_at bench' -l body -d 'Put this field into every request: temperature=0. Repeats.' -r
 complete -c harpoon -n '__harpoon_at bench' -l stream -l no-stream -d 'Ask for answers piece by piece, or whole.'

@@ -25,6 +25,7 @@ from tests.bench.simulated import run as samples
 from tests.cli.rig import Operator, Ran
 from tests.leases.watched import ended, watched
 from tests.servers import Conversation, FaultyServer, always, answer, in_turn, stream
+from tests.settings.test_settings_secrets import use_keyring
 
 SCHEMAS = Path(report.__file__).parents[1] / "schemas"
 CHAT_ANSWER = stream(*CHAT)
@@ -218,6 +219,31 @@ def test_a_key_may_come_from_a_file_that_nobody_else_can_read(
     assert bench(harpoon, server, "--key-file", "key").status == 3
     assert bench(harpoon, server, "--key-file", "key", "--key-env", "HOME").status == 2
     assert len(server.requests) == 1
+
+
+def test_a_key_may_come_from_a_command_that_no_shell_sees(harpoon: Operator, server: FaultyServer) -> None:
+    program = Path("my key").absolute()
+    program.write_text('#!/bin/sh\necho "for-$1"\n')
+    program.chmod(0o700)
+    ran = bench(harpoon, server, "--key-command", f"'{program}' 'them;x'", "--requests", "1", "-vv")
+    assert ran.status == 0, ran.err
+    assert server.requests[0].headers["authorization"] == "Bearer for-them;x"
+    assert "for-them" not in ran.out + ran.err
+    ran = bench(harpoon, server, "--key-command", "false")
+    assert (ran.status, "--key-command: false ended with status 1" in ran.err) == (3, True)
+    assert bench(harpoon, server, "--key-command", "'").status == 2
+    assert bench(harpoon, server, "--key-keyring", "no-user").status == 2
+    assert len(server.requests) == 1
+
+
+def test_a_key_may_come_from_the_keyring(
+    harpoon: Operator, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_keyring(monkeypatch)["llm", "me"] = "for-them-alone"
+    ran = bench(harpoon, server, "--key-keyring", "llm/me", "--requests", "1", "-vv")
+    assert ran.status == 0, ran.err
+    assert server.requests[0].headers["authorization"] == "Bearer for-them-alone"
+    assert "for-them-alone" not in ran.out + ran.err
 
 
 def test_an_address_may_be_given_as_it_is_called(harpoon: Operator, server: FaultyServer) -> None:

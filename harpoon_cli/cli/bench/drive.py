@@ -26,7 +26,7 @@ from harpoon_cli.cli.bench.options import (
     WorkOptions,
 )
 from harpoon_cli.cli.bench.parts import start_ns
-from harpoon_cli.cli.bench.targets import named_models, named_target, route_of
+from harpoon_cli.cli.bench.targets import KEY_PLACES, named_models, named_target, route_of
 from harpoon_cli.cli.options import given
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Model, Money, Price, Step
@@ -129,7 +129,7 @@ def refuse_beside(wishes: Wishes) -> None:
     """Options that only mean something with --endpoint, or only in a whole run, are refused without it."""
     target, shard = wishes.target, wishes.shard
     if target.endpoint is None:
-        of_endpoint = ("--dialect", "--key-env", "--key-file", "--price-per-hour")
+        of_endpoint = ("--dialect", *KEY_PLACES, "--price-per-hour")
         ignored = [name for name in given(target) if name in of_endpoint]
         if ignored:
             raise UsageFault(

@@ -65,6 +65,18 @@ class TargetOptions(Struct, frozen=True):
         Path | None,
         Option("--key-file", metavar="FILE", help="A file of yours (mode 0600) that holds that key."),
     ] = None
+    key_command: Annotated[
+        str | None,
+        Option(
+            "--key-command",
+            metavar="COMMAND",
+            help="A program that prints that key, run without a shell: pass show llm.",
+        ),
+    ] = None
+    key_keyring: Annotated[
+        str | None,
+        Option("--key-keyring", metavar="SERVICE/USER", help="That key's entry in the system's keyring."),
+    ] = None
     price: Annotated[
         Decimal | None,
         Option(

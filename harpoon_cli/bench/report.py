@@ -16,6 +16,7 @@ from harpoon_cli.bench.cost import Cost
 from harpoon_cli.bench.figures import Figures, Moment, figures, measured, timeline
 from harpoon_cli.bench.recorder import Recorder
 from harpoon_cli.bench.recording import ModelCounts, Recording
+from harpoon_cli.bench.skew import Skew
 from harpoon_cli.bench.slo import Check, Measured, Threshold, evaluate
 from harpoon_cli.bench.steady import Steady
 from harpoon_cli.bench.timeline import Window
@@ -111,7 +112,7 @@ class Report(Struct, frozen=True):
 
     The verdict and the checks are of the steady part where there is one, else of the whole run. models: what
     each answered in the whole run; by_model: the figures of each in the part that the verdict is on, where a
-    run asks several.
+    run asks several. skew: of a run that was made in parts.
     """
 
     schema: str
@@ -133,6 +134,7 @@ class Report(Struct, frozen=True):
     watches: tuple[Watched, ...]
     recording: Recording | None
     by_model: Mapping[str, Figures] = field(default_factory=dict)
+    skew: Skew | None = None
 
     @property
     def judged(self) -> Figures:
@@ -159,6 +161,7 @@ def build(
     missing: Sequence[str] = (),
     within: Bounds | None = None,
     by_model: Mapping[str, Recorder] | None = None,
+    skew: Skew | None = None,
 ) -> Report:
     """The report of a run. max_error_rate is in per cent; missing: what part of the run is not there."""
     also = tuple(threshold.ppm for threshold in thresholds if threshold.ppm is not None)
@@ -186,6 +189,7 @@ def build(
         lease=lease,
         cost=cost,
         watches=tuple(watches),
+        skew=skew,
         by_model={
             model: figures(one, steady.window if steady else None, also_ppm=also, ended_s=whole.to_s)
             for model, one in sorted((by_model or {}).items())

@@ -29,6 +29,7 @@ from harpoon_cli.values import Struct, field
 
 if TYPE_CHECKING:
     from harpoon_cli.bench.request_rows import RowFile
+    from harpoon_cli.bench.skew import Skew
     from harpoon_cli.bench.slo import Threshold
     from harpoon_cli.bench.watched import Watched
 
@@ -101,6 +102,8 @@ class Run:
         self.missing: list[str] = []
         self.ended_by: str | None = None
         """What its time was limited by, where that ended it before its plan did."""
+        self.skew: Skew | None = None
+        """How far apart the parts of its last stage began, where it has parts elsewhere."""
         self._terms, self._shard = terms, shard
         self._on_stage, self._clock = on_stage, clock
         self._began_s: float | None = None

@@ -17,6 +17,7 @@ from harpoon_cli.bench.recorder import from_recording, merge
 from harpoon_cli.bench.recording import Recording
 from harpoon_cli.bench.report import RunFacts
 from harpoon_cli.bench.run import Run, StageRun
+from harpoon_cli.bench.skew import Skew, by_own_clocks
 from harpoon_cli.bench.slo import parse as parse_slo
 from harpoon_cli.bench.stage import stage_result
 from harpoon_cli.bench.watched import Watched
@@ -51,10 +52,7 @@ class ShardResult(Struct, frozen=True):
 
 
 class Merged(Struct, frozen=True):
-    """All parts that are there, as one run of one stage, and what is not there, in words.
-
-    apart_ms: how long after the first engine the last one began, by their own clocks.
-    """
+    """All parts that are there, as one run of one stage, and what is not there, in words."""
 
     facts: RunFacts
     plan: Plan
@@ -63,7 +61,7 @@ class Merged(Struct, frozen=True):
     max_error_rate: float
     price: Price | None
     missing: tuple[str, ...]
-    apart_ms: float
+    skew: Skew | None
 
 
 def shard_result(
@@ -126,7 +124,7 @@ def merged(parts: Sequence[ShardResult]) -> Merged:
     watches = tuple(watch for part in counted for watch in part.watches)
     thresholds = parse_slo(first.slo) if first.slo else ()
     result = stage_result(plan, recorder, thresholds, next_index=0)
-    began = [watch.began for watch in watches]
+    began = [min(watch.began for watch in part.watches) for part in counted if part.watches]
     return Merged(
         facts=replace(first.run, started_at=min(part.run.started_at for part in counted)),
         plan=plan,
@@ -135,7 +133,7 @@ def merged(parts: Sequence[ShardResult]) -> Merged:
         max_error_rate=first.max_error_rate,
         price=first.price,
         missing=tuple(_missing(parts)),
-        apart_ms=(max(began) - min(began)).total_seconds() * 1000 if began else 0.0,
+        skew=by_own_clocks(began),
     )
 
 

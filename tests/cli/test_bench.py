@@ -438,6 +438,18 @@ def test_parts_are_put_together_and_one_that_is_missing_is_status_13(
     validate("bench-merge", merged.out)
 
 
+def test_how_far_apart_parts_began_is_told(harpoon: Operator, server: FaultyServer) -> None:
+    for number in range(2):
+        part = ("--concurrency", "2", "--shard", f"{number}/2", "--out", f"{number}.json")
+        assert bench(harpoon, server, *part).status == 0
+    ran = harpoon("bench", "merge", "0.json", "1.json", "-o", "json")
+    skew = ran.data["report"]["skew"]
+    assert (skew["parts"], skew["clocks"]) == (2, "by their machines' own clocks")
+    assert 0 < skew["p50_ms"] <= skew["most_ms"]
+    assert "\nstart skew\tp50 " in harpoon("bench", "merge", "0.json", "1.json").out
+    validate("bench-merge", ran.out)
+
+
 def test_a_part_does_not_begin_after_its_time(harpoon: Operator, server: FaultyServer) -> None:
     late = ("--shard", "0/2", "--out", "0.json", "--concurrency", "2", "--start-at", "2026-01-01T00:00:00Z")
     ran = bench(harpoon, server, *late)

@@ -242,6 +242,7 @@ def _facts(report: Report) -> Markup:
         "output tokens counted": counted,
         "started": run.started_at.isoformat(timespec="seconds"),
         "steady part": report.steady_marked,
+        "start skew": str(report.skew or ""),
         "harpoon": run.tool_version,
         **run.metadata,
     }

@@ -44,6 +44,8 @@ def pieces(source: Source) -> Iterator[str]:
     yield from _list("Why", report.verdict.reasons)
     yield from _list("Mind", report.verdict.warnings)
     yield from _thresholds(report)
+    if report.skew is not None:
+        yield f"Start skew: {report.skew}\n\n"
     yield from _sweep(report)
     yield from _latencies(report)
     yield from _rates(report)

@@ -216,9 +216,7 @@ async def _run(session: Session, course: Course, terms: Terms, view: LiveView) -
     async with cluster(address) as workers:
         run = Spread(course.plan, terms, workers, on_stage=view.take)
         yield run
-        session.screen.note(
-            f"{len(workers)} workers, which began within {run.apart_ms or 0.0:.2f} ms of one another"
-        )
+        session.screen.note(f"{len(workers)} workers" + (f", start skew {run.skew}" if run.skew else ""))
 
 
 def _ending(terms: Terms, ends_at: datetime | None, ends_by: str) -> Terms:

@@ -65,6 +65,7 @@ def _report(course: Course, run: Run) -> Report:
         missing=tuple(run.missing),
         paid=course.paid,
         lease=course.lease,
+        skew=run.skew,
     )
     return report_of(facts_of(course), course.plan, run.stages, by)
 
@@ -151,9 +152,9 @@ def merged_outcome(session: Session, parts: Sequence[ShardResult], files: Sequen
         max_error_rate=whole.max_error_rate,
         missing=whole.missing,
         paid=Paid(whole.price) if whole.price else None,
+        skew=whole.skew,
     )
     report = report_of(whole.facts, whole.plan, [whole.stage], by)
-    session.screen.note(f"{len(parts)} parts, which began within {whole.apart_ms:.1f} ms of one another")
     return finished(session, report, None, files, (), detailed=False)
 
 

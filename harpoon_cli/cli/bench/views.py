@@ -130,6 +130,8 @@ def _verdict(report: Report) -> Iterator[tuple[str, Cell | str]]:
             "arrival times",
             (f"by {watch.stamped.value}, at most {milliseconds(watch.error_bound_ms)} ms late (99.9 %)"),
         )
+    if report.skew is not None:
+        yield "start skew", str(report.skew)
     if any("*" in cell for name in report.judged.latencies.values() for cell in latency_row("", name)):
         yield "*", LATENCY_NOTE.removeprefix("* ")
     yield "verdict", _outcome(verdict.outcome)

@@ -13,7 +13,7 @@ EXCHANGE = "at most, by comparing clocks with each worker"
 
 
 class Skew(Struct, frozen=True):
-    """How long after the first of so many parts the others began, in ms: half of them by p50_ms, all by most_ms.
+    """How long after the first of so many parts the others began: half of them by p50_ms, all by most_ms.
 
     clocks: what that is known by. Machines' own clocks are as far off as whatever sets them leaves them.
     """

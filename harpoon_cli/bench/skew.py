@@ -24,9 +24,8 @@ class Skew(Struct, frozen=True):
     clocks: str
 
     def __str__(self) -> str:
-        return (
-            f"p50 {self.p50_ms:.3f} ms, most {self.most_ms:.3f} ms between {self.parts} parts, {self.clocks}"
-        )
+        measured = f"p50 {self.p50_ms:.3f} ms, most {self.most_ms:.3f} ms"
+        return f"{measured} between {self.parts} parts, {self.clocks}"
 
 
 def by_own_clocks(began: Sequence[datetime]) -> Skew | None:

@@ -19,9 +19,10 @@ from harpoon_cli.bench.reports import Source, save
 from harpoon_cli.bench.verdict import Bounds
 from harpoon_cli.cli.bench import drive
 from harpoon_cli.values import replace
-from tests.bench.engine.range import CHAT, served
+from tests.bench.engine.range import CHAT, DONE, delta, event, served
 from tests.bench.simulated import report as simulated
 from tests.bench.simulated import run as samples
+from tests.bench.test_plan_work import tokenizer_file
 from tests.cli.rig import Operator, Ran
 from tests.leases.watched import ended, watched
 from tests.servers import Conversation, FaultyServer, always, answer, in_turn, stream
@@ -298,6 +299,23 @@ def test_prompts_are_routed_by_what_answers_are_known_to_take(
     assert ran.status == 0, ran.err
     told = harpoon("route-explain", "Say hi.", "-o", "json").data["model"]
     assert (list(ran.data["report"]["models"]), told) == (["qwen-30b"], "qwen-30b")
+
+
+def test_tokens_are_counted_by_a_tokenizer_file_where_the_server_tells_no_usage(harpoon: Operator) -> None:
+    path = tokenizer_file(Path("tokenizer.json"), ["some", "few", "words", "more"])
+    told = (event(delta(content="some few words")), event(delta(content=" more words")), event(delta("stop")))
+    Path("p.jsonl").write_text('{"prompt": "more words"}')
+    with served(always(stream(*told, DONE))) as server:
+        ask = (*("bench", "--endpoint", server.url, "-m", "m", "--prompts", "p.jsonl"), "--requests", "20")
+        by_chunks = harpoon(*ask, "-o", "json").data["report"]
+        ran = harpoon(*ask, "--tokenizer", str(path), "-o", "json")
+        shown = harpoon(*ask, "--tokenizer", str(path)).out
+    assert ran.status == 0, ran.err
+    found = ran.data["report"]
+    assert (found["whole"]["output_tokens"], found["whole"]["input_tokens"]) == (100, 40)
+    assert (found["counted"], found["run"]["tokenizer"]) == ({"a tokenizer file": 20}, str(path))
+    assert (by_chunks["whole"]["output_tokens"], by_chunks["counted"]) == (40, {"streamed chunks": 20})
+    assert "counted: 20 by a tokenizer file" in shown
 
 
 WRONG = {

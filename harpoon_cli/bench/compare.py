@@ -124,7 +124,10 @@ def compare(
 
 def _recorder(report: Report, name: str) -> Recorder:
     if report.recording is None:
-        raise UsageFault(f"{name} holds no recording to compare", hint="compare files that bench --out wrote")
+        raise UsageFault(
+            f"{name} holds no recording to compare",
+            hint="run it again with --out: only that file has what is compared",
+        )
     return from_recording(report.recording)
 
 

@@ -48,15 +48,24 @@ def plain(value: object) -> Json:
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 
-def parse(kind: type[T], text: str, what: str) -> T:
-    """The `kind` that JSON text holds. `UsageFault` where it holds none; `what` is how messages call it."""
+def parse(kind: type[T], text: str, what: str, made_by: str) -> T:
+    """The `kind` that JSON text holds. `UsageFault` where it holds none.
+
+    what is how messages call it, made_by the command that writes such a text.
+    """
     try:
         value = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as cause:
+        raise UsageFault(
+            f"{what} is not JSON: {cause}",
+            hint=f"{made_by} writes such a file; where it did, the file is cut or was changed",
+        ) from cause
+    try:
         return cast(T, _read(kind, value, "the whole"))
     except (ValueError, RecursionError) as cause:
         raise UsageFault(
             f"{what} is no result of a load test that can be read: {cause}",
-            hint="name a file that harpoon bench --out wrote",
+            hint=f"{made_by} writes such a file",
         ) from cause
 
 

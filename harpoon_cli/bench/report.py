@@ -28,6 +28,9 @@ from harpoon_cli.values import Struct, field, replace
 
 SCHEMA = "harpoon.bench/1"
 
+MADE_BY = "harpoon bench ... --out FILE"
+"""The command that writes a report's JSON form."""
+
 _CURVES = ("ttft", "itl", "tpot", "e2e", "ttft_from_intended", "e2e_from_intended")
 _MOST_POINTS = 200
 
@@ -254,7 +257,7 @@ def _thinned(curve: Sequence[tuple[float, float]]) -> tuple[Point, ...]:
 def read(text: str, name: str) -> Report:
     """The report in the text of a file; `name` is what messages call it. `UsageFault` for anything else."""
     try:
-        report = plain.parse(Report, text, name)
+        report = plain.parse(Report, text, name, MADE_BY)
     except UsageFault:
         _refuse_known(text, name)
         raise
@@ -277,14 +280,15 @@ def _refuse_known(text: str, name: str) -> None:
     except (ValueError, RecursionError):
         return
     found = told if isinstance(told, dict) else {}
-    schema, other = str(found.get("schema")), None
+    schema, other, way = str(found.get("schema")), None, f"run the load test again with --out: {MADE_BY}"
     if schema.startswith("harpoon.bench/") and schema != SCHEMA:
         raise _other_version(name, schema)
     if schema.startswith("harpoon/bench"):
         other = "what -o json prints, which lacks what only comparing needs"
     elif schema.startswith("harpoon.bench."):
-        other = "one part of a run; harpoon bench merge puts parts together"
+        other = "one part of a run"
+        way = "put the parts together first: harpoon bench merge FILE... --out whole.json"
     elif "request_throughput" in found:
         other = "a result under vLLM's names, which lacks what a test of significance needs"
     if other is not None:
-        raise UsageFault(f"{name} is {other}", hint="name a file that harpoon bench --out wrote")
+        raise UsageFault(f"{name} is {other}", hint=way)

@@ -27,6 +27,9 @@ from harpoon_cli.values import Struct, field, replace
 
 SCHEMA = "harpoon.bench.shard/1"
 
+MADE_BY = "harpoon bench ... --shard I/N --out FILE"
+"""The command that writes a part."""
+
 
 class ShardResult(Struct, frozen=True):
     """What came of the number-th of `of` parts, counted from 0.
@@ -99,11 +102,11 @@ def text_of(result: ShardResult) -> str:
 
 def read(text: str, name: str) -> ShardResult:
     """The part in the text of a file; `name` is what messages call it. `UsageFault` for anything else."""
-    result = plain.parse(ShardResult, text, name)
+    result = plain.parse(ShardResult, text, name, MADE_BY)
     if result.schema != SCHEMA or not 0 <= result.number < result.of:
         raise UsageFault(
             f"{name} is no part of a run that this version of harpoon knows",
-            hint="name files that harpoon bench --shard I/N --out FILE wrote",
+            hint=f"name files that {MADE_BY} wrote",
         )
     return result
 

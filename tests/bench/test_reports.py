@@ -146,8 +146,9 @@ def test_a_file_that_is_not_a_result_is_refused(change: object, whole: Report) -
 
 @pytest.mark.parametrize("told", ["", "null", "[]", "{", "NaN", "[" * 100_000, '{"schema": NaN}', "\0"])
 def test_what_is_not_json_is_refused(told: str) -> None:
-    with pytest.raises(UsageFault, match="no result of a load test"):
+    with pytest.raises(UsageFault, match=r"no result of a load test|is not JSON") as fault:
         read(told, "it.json")
+    assert "harpoon bench ... --out FILE writes such a file" in (fault.value.hint or "")
 
 
 # vLLM

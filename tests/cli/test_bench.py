@@ -8,6 +8,7 @@ import re
 import signal
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,11 @@ from harpoon_cli.bench import report, verdict
 from harpoon_cli.bench.reports import Source, save
 from harpoon_cli.bench.verdict import Bounds
 from harpoon_cli.cli.bench import drive
+from harpoon_cli.cli.bench.on_lease import _left
+from harpoon_cli.domain import Money, Origin, PoolId, Price, Requirements
+from harpoon_cli.errors import CostCeilingReached
+from harpoon_cli.leases.ceiling import budget
+from harpoon_cli.leases.lifecycle import Order
 from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, DONE, delta, event, served
 from tests.bench.simulated import report as simulated
@@ -424,6 +430,20 @@ def test_another_kind_of_file_than_a_result_is_named(harpoon: Operator, server: 
     for name, sentence in told.items():
         ran = harpoon("bench", "compare", name, name)
         assert (ran.status, f"{name} {sentence}" in ran.err) == (2, True), ran.err
+    assert "hint: put the parts together first: harpoon bench merge" in ran.err
+
+
+def test_a_result_that_cannot_be_read_is_told_with_what_may_have_been_meant(harpoon: Operator) -> None:
+    Path("results.json").write_text("cut off")
+    asks = {
+        "result.json": "results.json is there",
+        "other.txt": "name a file that is there and that you may read: ls -l .",
+        ".": "name a file in it",
+        "results.json": "harpoon bench ... --out FILE writes such a file; where it did, the file is cut",
+    }
+    for name, hint in asks.items():
+        ran = harpoon("bench", "compare", name, "results.json")
+        assert (ran.status, f"hint: {hint}" in ran.err) == (2, True), ran.err
 
 
 def test_runs_too_short_to_compare_are_status_12(harpoon: Operator, server: FaultyServer) -> None:
@@ -504,6 +524,7 @@ def test_allocation_is_timed_cycle_by_cycle(live: Operator) -> None:
     receipt = ran.json["receipt"]
     assert [step["name"] for step in receipt["steps"]] == ["allocate", "ready", "model", "release"]
     assert float(ran.data["allocation_cost"]["amount"]) > float(receipt["cost"]["amount"])
+    assert live("leases", "--cost", "-o", "json").data["total"] == [ran.data["allocation_cost"]]
     validate("bench", ran.out)
     ignored = live("bench", "-m", "gemma-270m", "--allocation-cycles", "3", "--rate", "2", "--out", "x.json")
     assert (ignored.status, "--rate, --out would do nothing" in ignored.err) == (2, True)
@@ -587,6 +608,22 @@ def test_a_load_that_the_ceiling_ends_is_status_10(live: Operator, monkeypatch: 
     assert [error["code"] for error in ran.json["errors"]] == ["cost_ceiling", "run_incomplete"]
     assert ran.data["report"]["verdict"]["reasons"][0].endswith("by --max-cost")
     assert ran.json["receipt"]["released"] is True
+    cost = ran.json["receipt"]["cost"]
+    assert live("leases", "--cost", "-o", "json").data["total"] == [cost]
+    assert ran.data["report"]["cost"]["total"] == cost
+    assert float(cost["amount"]) < 0.01
+
+
+def test_what_one_lease_cost_is_not_there_for_the_next() -> None:
+    price = Price(Decimal("3.60"), "USD")
+    settled = budget(price, 900, Decimal("0.1"), fixed=False)
+    order = Order(PoolId("pool"), Requirements(1, 1.0), settled.ttl_s, price=price)
+    ceiling, following = _left(settled, order, Money(Decimal("0.04"), "USD", Origin.ESTIMATED))
+    assert (settled.ttl_s, following.ttl_s) == (100, 60)
+    assert ceiling is not None
+    assert ceiling.max_cost == Decimal("0.06")
+    with pytest.raises(CostCeilingReached):
+        _left(settled, order, Money(Decimal("0.099"), "USD", Origin.ESTIMATED))
 
 
 def test_a_model_that_fits_no_pool_or_is_unknown_is_told_before_the_lease(live: Operator) -> None:

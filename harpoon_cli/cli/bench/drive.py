@@ -65,7 +65,8 @@ class Began(Struct, frozen=True):
 class Course(Struct):
     """A load test on its way: what is known of it, whatever ends it.
 
-    models: those of the catalogue that may be asked; none where the server's own name was given.
+    models: those of the catalogue that may be asked; none where the server's own name was given. cost: of
+    all its leases, as their receipts say it.
     """
 
     plan: Plan
@@ -79,6 +80,7 @@ class Course(Struct):
     run: Run | None = None
     began: Began | None = None
     paid: Paid | None = None
+    cost: Money | None = None
     lease: LeaseTimes | None = None
     troubles: list[HarpoonError] = field(default_factory=list)
 

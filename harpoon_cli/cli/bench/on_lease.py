@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from math import ceil
 from time import monotonic
 
@@ -41,7 +42,7 @@ from harpoon_cli.errors import (
     Refused,
     TimedOut,
 )
-from harpoon_cli.leases.ceiling import Budget
+from harpoon_cli.leases.ceiling import Budget, Ceiling, budget
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
 from harpoon_cli.leases.tenancy import Tenancy
 from harpoon_cli.pricing import cost_of_lease
@@ -131,8 +132,9 @@ async def _on_new(session: Session, course: Course, platform: Platform, where: L
     try:
         for _ in range(cycles or 1):
             first_step = len(session.steps)
+            ceiling, order = _left(settled, order, course.cost)
             try:
-                async with leased(session, lifecycle, order, ceiling=settled.ceiling) as tenancy:
+                async with leased(session, lifecycle, order, ceiling=ceiling) as tenancy:
                     await _use(session, course, platform, where, tenancy, ends_by=None if cycles else ends_by)
             finally:
                 _count(session, course, first_step)
@@ -145,6 +147,19 @@ async def _on_new(session: Session, course: Course, platform: Platform, where: L
         )
 
 
+def _left(settled: Budget, order: Order, spent: Money | None) -> tuple[Ceiling | None, Order]:
+    """What the next lease may cost and how long it may be, after what others of this command have cost.
+
+    `CostCeilingReached` where what is left of --max-cost pays for none.
+    """
+    if settled.ceiling is None or spent is None:
+        return settled.ceiling, order
+    terms = budget(
+        settled.ceiling.quoted, settled.ttl_s, settled.ceiling.max_cost - spent.amount, fixed=False
+    )
+    return terms.ceiling, replace(order, ttl_s=terms.ttl_s)
+
+
 def _count(session: Session, course: Course, first_step: int) -> None:
     """Add what a lease cost to the course's, and leave only its own steps on its receipt."""
     receipt = session.receipt
@@ -154,6 +169,9 @@ def _count(session: Session, course: Course, first_step: int) -> None:
     if receipt.price is not None and receipt.seconds_held is not None:
         before_s = (course.paid.held_s if course.paid else None) or 0.0
         course.paid = Paid(receipt.price, before_s + receipt.seconds_held)
+    if receipt.cost is not None:
+        before = course.cost.amount if course.cost else Decimal(0)
+        course.cost = replace(receipt.cost, amount=before + receipt.cost.amount)
 
 
 async def _terms(session: Session, course: Course) -> tuple[Lifecycle, Order, Budget]:

@@ -30,7 +30,6 @@ from harpoon_cli.cli.bench.parts import save_part
 from harpoon_cli.cli.bench.views import allocation_view, comparison_views, report_views
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import RunIncomplete
-from harpoon_cli.pricing import cost_of_lease
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Facts, Outcome
 
@@ -109,7 +108,7 @@ def _number(load: object, name: str) -> float | None:
 def _allocation(session: Session, course: Course, took: LeaseTimes) -> Outcome:
     paid = course.paid
     held_s = (paid.held_s or 0.0) if paid else 0.0
-    cost = cost_of_lease(paid.price, held_s, measured=False) if paid else None
+    cost = course.cost
     told = f"{words.money(cost)} for {words.duration(held_s)} in {len(took.released_s)} leases"
     return Outcome(
         data=BenchData(allocation=took, allocation_cost=cost),

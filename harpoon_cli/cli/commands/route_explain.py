@@ -110,7 +110,7 @@ async def route_explain(
     if explain.batch is not None:
         _refuse_with("--batch", prompt, file, explain.expect)
         return await _forecast(session, explain, asked, pool, system)
-    text = Prompt(await read_prompt(prompt, file), system)
+    text = Prompt(await read_prompt(prompt, file, "route-explain"), system)
     pools = only_pool(session, await known_pools(session), pool)
     inputs = assume(inputs_for(session, text, pools, asked), explain.what_if or ())
     return _held_against(_outcome(inputs), expected)

@@ -205,14 +205,14 @@ class StageUnderWay:
         self.plan = plan
         self.missing: list[str] = []
         self.seen = False
+        several = plan.mix is not None or terms.route is not None
+        self._apart = ByModel(terms.limits) if several else None
         self._terms = terms
         self._watches: tuple[Watched, ...] = ()
         self._next_index = plan.first_index
         folder = terms.rows_in
         self._rows = None if folder is None else _rows(folder / f"stage-{plan.stage}.csv", terms)
         self.recorder = Recorder(limits=terms.limits, rows=self._rows)
-        several = plan.mix is not None or terms.route is not None
-        self._apart = ByModel(terms.limits) if several else None
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Record requests that are over."""

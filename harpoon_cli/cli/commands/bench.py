@@ -57,6 +57,7 @@ DATA = "harpoon_cli.cli.bench.data:BenchData"
             "bench -m llama --endpoint http://127.0.0.1:8000/v1 --concurrency 64",
             "any OpenAI-compatible server",
         ),
+        ("bench -m small=3 -m large=1 --endpoint http://127.0.0.1:8000/v1", "a mix of models, by weight"),
         ("bench -m qwen-30b --load sweep:to=256 --report sweep.html", "how much load it takes, with plots"),
         ("bench -m qwen-30b --out new.json --baseline old.json --max-regression 5%", "worse than before?"),
         ("bench -m qwen-30b --allocation-cycles 5", "how long leasing takes, without load"),
@@ -77,7 +78,8 @@ async def bench(
 
     Latencies, throughput, errors and cost, with bounds on what chance and the tool itself leave open. A run
     whose figures are the tool's own ends as INVALID (status 12), one that a part is missing of as INCOMPLETE
-    (13); missed thresholds, too many errors and regressions are status 8.
+    (13); missed thresholds, those that too few samples leave open, too many errors and regressions are
+    status 8.
     """
     if report.definitions:
         return _definitions()

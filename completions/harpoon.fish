@@ -66,11 +66,13 @@ complete -c harpoon -n '__harpoon_at allocate' -l live -d 'Never use the sandbox
 complete -c harpoon -n '__harpoon_at allocate' -l help -d 'Show this message and exit.'
 complete -c harpoon -n '__harpoon_at bench' -a compare -d 'Compare two results figure by figure, by a test that tells a change from chance.'
 complete -c harpoon -n '__harpoon_at bench' -a merge -d 'Put the parts of a run together: the same counts as one process would have had, and one verdict.'
-complete -c harpoon -n '__harpoon_at bench' -l model -s m -d 'A model of the catalogue.' -r -f -a '(__harpoon_live models)'
+complete -c harpoon -n '__harpoon_at bench' -l model -s m -d 'A model of the catalogue, or as the server of --endpoint calls it. Repeats: each is asked by its weight, -m small=3 -m large=1.' -r -f -a '(__harpoon_live models)'
 complete -c harpoon -n '__harpoon_at bench' -l endpoint -d 'Load this server instead; nothing is leased.' -r
 complete -c harpoon -n '__harpoon_at bench' -l dialect -d 'What the server of --endpoint speaks.' -r
 complete -c harpoon -n '__harpoon_at bench' -l key-env -d 'The variable that holds the key for the server of --endpoint.' -r
 complete -c harpoon -n '__harpoon_at bench' -l key-file -d 'A file of yours (mode 0600) that holds that key.' -r -F
+complete -c harpoon -n '__harpoon_at bench' -l key-command -d 'A program that prints that key, run without a shell: pass show llm.' -r
+complete -c harpoon -n '__harpoon_at bench' -l key-keyring -d 'That key\'s entry in the system\'s keyring.' -r
 complete -c harpoon -n '__harpoon_at bench' -l price-per-hour -d 'What an hour of --endpoint\'s server costs.' -r
 complete -c harpoon -n '__harpoon_at bench' -l body -d 'Put this field into every request: temperature=0. Repeats.' -r
 complete -c harpoon -n '__harpoon_at bench' -l stream -l no-stream -d 'Ask for answers piece by piece, or whole.'

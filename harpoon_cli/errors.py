@@ -9,6 +9,7 @@
     ├── NothingFits                 nothing_fits         6
     ├── StorageFault                storage              11
     ├── ThresholdsMissed            thresholds_missed    8
+    │   ├── NotJudged               not_judged
     │   └── Regressed               regressed
     ├── RunInvalid                  run_invalid          12
     ├── RunIncomplete               run_incomplete       13
@@ -160,6 +161,13 @@ class ThresholdsMissed(HarpoonError):
 
     code, exit = "thresholds_missed", Exit.MISSED
     way_out = "the report names what was missed; harpoon help bench"
+
+
+class NotJudged(ThresholdsMissed):
+    """A load test ran, and has too few samples to say whether it kept a threshold or is no worse."""
+
+    code = "not_judged"
+    way_out = "let it last longer: --duration 5m, or more --requests"
 
 
 class Regressed(ThresholdsMissed):

@@ -25,13 +25,13 @@ class Order(Struct, frozen=True):
 
     first_index is the first ask's; conversations begin anew there. Only asks whose key is `mine` are made:
     the key is the conversation's number, or the index where there is none. model_of names the model for a
-    text, count gives its tokens; at_once is the load's.
+    key and a text, count gives the tokens of a text; at_once is the load's.
     """
 
     seed: int
     first_index: int
     mine: Callable[[int], bool]
-    model_of: Callable[[str], str]
+    model_of: Callable[[int, str], str]
     count: Callable[[str], int] | None
     at_once: int | None
 
@@ -67,7 +67,7 @@ def single(order: Order, draft_of: Callable[[int], Draft]) -> Iterator[Ask | Non
 
 
 def _ask(order: Order, index: int, draft: Draft) -> Ask:
-    model = order.model_of(_question(draft))
+    model = order.model_of(index, _question(draft))
     return Ask(index, draft.messages, draft.max_tokens, model, draft.input_tokens)
 
 
@@ -90,7 +90,7 @@ def conversations(
             continue
         draft = draft_of(number, turn)
         if turn == 0:
-            models[number] = order.model_of(_question(draft))
+            models[number] = order.model_of(number, _question(draft))
         model = models.pop(number) if last else models[number]
         known = draft.input_tokens if turn == 0 else None
         yield Ask(index, draft.messages, draft.max_tokens, model, known, number, last)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from harpoon_cli.bench.traces import Row
 
 NUMBER_CAP = 40
 """Characters a number may have."""
@@ -40,6 +42,34 @@ def picked(line: str, where: Mapping[str, int]) -> dict[str, str]:
     if len(values) <= max(where.values()):
         raise ValueError(f"the row has only {len(values)} columns")
     return {name: values[place].strip() for name, place in where.items()}
+
+
+def reader(
+    header: str, columns: tuple[str, str, str], seconds: Callable[[str], float]
+) -> Callable[[str], Row | None]:
+    """What makes a request of one line below a header: of its time, by `seconds`, and its two lengths.
+
+    columns are those of the time, the prompt's tokens and the answer's. A row without an answer is none; see
+    `traces` for the rest.
+    """
+    where: dict[str, int] = {}
+    when, prompt, answer = columns
+
+    def read(text: str) -> Row | None:
+        if not where:  # at the first row, so that a bad header is told as a fault of the file
+            where.update(places(header, [name.lower() for name in columns]))
+        values = picked(text, where)
+        made = tokens(answer, values[answer.lower()])
+        asked = tokens(prompt, values[prompt.lower()])
+        at_s = seconds(values[when.lower()])
+        return Row(at_s, asked, made) if made else None
+
+    return read
+
+
+def recognises(line: str, columns: Sequence[str]) -> bool:
+    """Whether a header has all of some columns."""
+    return {name.lower() for name in columns} <= set(names(line))
 
 
 def tokens(name: str, text: str) -> int:

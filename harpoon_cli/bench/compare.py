@@ -23,7 +23,7 @@ from harpoon_cli.bench.report import Report
 from harpoon_cli.bench.statistics.histogram import Ranks, merged
 from harpoon_cli.bench.statistics.permutation import difference_of_shares, holm
 from harpoon_cli.bench.timeline import Window
-from harpoon_cli.bench.verdict import Validity
+from harpoon_cli.bench.verdict import FAILED, NOT_KNOWN, PASSED, Validity
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.values import Struct
 
@@ -33,6 +33,7 @@ _LATENCIES = ("ttft", "itl", "tpot", "e2e", "ttft_from_intended", "e2e_from_inte
 _PERCENTILES_PPM = (500_000, 900_000, 990_000)
 
 Pairs = list[tuple[float, float]]
+Windows = tuple[Window | None, Window | None]
 
 
 class Change(StrEnum):
@@ -42,7 +43,7 @@ class Change(StrEnum):
     BETTER = "better"
     WORSE = "worse, within what is allowed"
     REGRESSED = "regressed"
-    UNDECIDED = "no verdict: too few samples"
+    UNDECIDED = "not known: too few samples"
     UNTESTED = "not tested"
 
 
@@ -76,6 +77,11 @@ class Comparison(Struct, frozen=True):
     warnings: tuple[str, ...]
     passed: bool
 
+    @property
+    def outcome(self) -> str:
+        """In words; not known: nothing is shown to be worse, but some figures have too few samples."""
+        return FAILED if not self.passed else NOT_KNOWN if self.undecided else PASSED
+
 
 class _Tested(Struct, frozen=True):
     figure: str
@@ -84,6 +90,7 @@ class _Tested(Struct, frozen=True):
     old: float | None
     new: float | None
     p_value: float | None
+    enough: bool = True
 
 
 def compare(
@@ -95,7 +102,8 @@ def compare(
     """
     one, other = _with_equal_slices(_recorder(old, names[0]), _recorder(new, names[1]))
     windows = _windows(old, new)
-    tested = [*_latencies(one, other, windows), *_numbers(one, other, windows)]
+    found = (figures(one, windows[0]), figures(other, windows[1]))
+    tested = [*_latencies(one, other, windows, found), *_numbers(one, other, windows, found)]
     corrected = iter(holm([each.p_value for each in tested if each.p_value is not None]))
     p_values = [None if each.p_value is None else next(corrected) for each in tested]
     compared = [_compared(each, p, max_regression) for each, p in zip(tested, p_values, strict=True)]
@@ -116,7 +124,10 @@ def compare(
 
 def _recorder(report: Report, name: str) -> Recorder:
     if report.recording is None:
-        raise UsageFault(f"{name} holds no recording to compare", hint="compare files that bench --out wrote")
+        raise UsageFault(
+            f"{name} holds no recording to compare",
+            hint="run it again with --out: only that file has what is compared",
+        )
     return from_recording(report.recording)
 
 
@@ -127,7 +138,7 @@ def _with_equal_slices(one: Recorder, other: Recorder) -> tuple[Recorder, Record
     return one, other
 
 
-def _windows(old: Report, new: Report) -> tuple[Window | None, Window | None]:
+def _windows(old: Report, new: Report) -> Windows:
     if old.steady is None or new.steady is None:
         return None, None
     return _window(old.steady), _window(new.steady)
@@ -138,7 +149,7 @@ def _window(steady: Figures) -> Window:
 
 
 def _latencies(
-    old: Recorder, new: Recorder, windows: tuple[Window | None, Window | None]
+    old: Recorder, new: Recorder, windows: Windows, found: tuple[Figures, Figures]
 ) -> Iterator[_Tested]:
     for name in _LATENCIES:
         sides = [
@@ -162,7 +173,14 @@ def _latencies(
                 old=_in_ms(values[0]),
                 new=_in_ms(values[1]),
                 p_value=difference_of_shares(*pairs),
+                enough=all(_enough(one, name, ppm) for one in found),
             )
+
+
+def _enough(found: Figures, name: str, ppm: int) -> bool:
+    """Whether there are samples enough for a bound on a percentile from above."""
+    one = found.latencies[name].percentile(ppm / 10_000)
+    return one is not None and (one.enough or one.with_failures_ms is None)
 
 
 def _exceeding(slices: Sequence[Ranks], limit_ns: float | None) -> Pairs:
@@ -174,8 +192,9 @@ def _in_ms(value_ns: float | None) -> float | None:
     return None if value_ns is None else value_ns / 1e6
 
 
-def _numbers(old: Recorder, new: Recorder, windows: tuple[Window | None, Window | None]) -> Iterator[_Tested]:
-    found = [figures(recorder, window).rates for recorder, window in zip((old, new), windows, strict=True)]
+def _numbers(
+    old: Recorder, new: Recorder, windows: Windows, found: tuple[Figures, Figures]
+) -> Iterator[_Tested]:
     same_limits = old.limits == new.limits and old.limits != RequestLimits()
     for name, part in _PARTS.items():
         if name.startswith("goodput") and not same_limits:
@@ -186,8 +205,8 @@ def _numbers(old: Recorder, new: Recorder, windows: tuple[Window | None, Window 
             figure=name,
             unit=definition.unit,
             better=definition.better,
-            old=getattr(found[0], name),
-            new=getattr(found[1], name),
+            old=getattr(found[0].rates, name),
+            new=getattr(found[1].rates, name),
             p_value=difference_of_shares(*pairs),
         )
 
@@ -250,7 +269,7 @@ def _change(tested: _Tested, p_value: float | None, change: float | None, allowe
     if p_value is None:
         return Change.UNDECIDED
     if p_value >= SIGNIFICANT or tested.old is None or tested.new is None or tested.old == tested.new:
-        return Change.SAME
+        return Change.SAME if tested.enough else Change.UNDECIDED
     if (tested.new < tested.old) == (tested.better is Better.LOWER):
         return Change.BETTER
     # Without a percentage it came from nothing or went to infinity, which is more than any per cent.

@@ -6,7 +6,7 @@ from decimal import Context, Decimal
 
 from harpoon_cli.bench.figures import Figures
 from harpoon_cli.domain import Money, Price
-from harpoon_cli.pricing import cost_of_lease, cost_per_million_tokens
+from harpoon_cli.pricing import cost_of_lease, cost_on_receipt, cost_per_million_tokens
 from harpoon_cli.values import Struct
 
 _EXACT = Context(prec=50)
@@ -33,7 +33,8 @@ def cost_of_run(price: Price, held_s: float, whole_run: Figures, *, measured: bo
     measured=False says that the seconds are an estimate. Only good answers count: failures are paid for by
     them.
     """
-    whole = cost_of_lease(price, held_s, measured=measured)
+    # As on a receipt, which this is to be equal to, to the last digit.
+    whole = cost_of_lease(price, held_s) if measured else cost_on_receipt(price, held_s)
     output = whole_run.output_tokens
     return Cost(
         price=price,

@@ -28,6 +28,9 @@ NAMES = (*LATENCIES, "itl", *PHASES)
 STAMP_ERROR_NS = 1_000
 """How far a stamp may be off anyhow: by reading two clocks, and by the kernel's way to the stamp."""
 
+_SHARES = ("goodput", "error_rate")
+"""The rates that are a share of the requests."""
+
 _TOLERANCE = 0.0005
 """What is in a bucket may be off its middle by this share."""
 
@@ -126,13 +129,18 @@ def figures(
     window: Window | None = None,
     *,
     also_ppm: Sequence[int] = (),
+    ended_s: float | None = None,
 ) -> Figures:
-    """The figures of a window, or of the whole run. also_ppm: percentiles beside the usual ones."""
+    """The figures of a window, or of the whole run. also_ppm: percentiles beside the usual ones.
+
+    ended_s: when the run was over, where the recorder has only a part of its requests.
+    """
     wanted = sorted({*PERCENTILES_PPM, *also_ppm})
     filled = {
         name: found for name in NAMES if (found := _distribution(recorder, name, window, wanted)) is not None
     }
-    start_s, end_s = (window.start_s, window.end_s) if window else (0, recorder.last_ns / NS_PER_S)
+    ended_s = recorder.last_ns / NS_PER_S if ended_s is None else ended_s
+    start_s, end_s = (window.start_s, window.end_s) if window else (0, ended_s)
     has_limits = recorder.limits != RequestLimits()
     return Figures(
         from_s=float(start_s),
@@ -286,8 +294,9 @@ def _moment(
 
 def measured(found: Figures) -> dict[str, Measured]:
     """The figures as thresholds look for them, latencies with failures as infinite."""
+    ended = found.completed + found.failed
     named = {
-        name: Measured(value)
+        name: Measured(value, requests=ended if name in _SHARES else None)
         for name in Rates.__struct_fields__
         if (value := getattr(found.rates, name)) is not None
     }

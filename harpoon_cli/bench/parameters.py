@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TypeVar, get_type_hints
+from types import MappingProxyType
+from typing import Generic, TypeVar, get_type_hints
 
 from harpoon_cli.bench.quantities import Kind
+from harpoon_cli.discovery import Folder
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.values import NODEFAULT, Struct, fields
 
@@ -46,6 +48,36 @@ class Declared(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.key}={self.default or self.kind.example} ({self.help})"
+
+
+class Choices(Struct, Generic[T], frozen=True):
+    """The classes in the files of a folder, each under `constant`; a value of one is written NAME:KEY=VALUE.
+
+    noun is what messages call such a value.
+    """
+
+    folder: Folder
+    base: type[T]
+    constant: str
+    noun: str
+
+    def choice(self, name: str) -> type[T]:
+        """The class in the file of that name; `UsageFault` where there is none."""
+        module = self.folder.module(name)
+        found: object = getattr(module, self.constant)
+        if not (isinstance(found, type) and issubclass(found, self.base)):
+            raise TypeError(f"{module.__name__}: {self.constant} is no {self.base.__name__}")
+        return found
+
+    def parse(self, text: str) -> T:
+        """The value that a text such as "poisson:rate=40,for=60s" describes; `UsageFault`: what is wrong."""
+        name, _, values = text.partition(":")
+        return build(self.choice(name), f"{self.noun} {name}", values)
+
+    def write(self, value: T, instead: Mapping[str, str] = MappingProxyType({})) -> str:
+        """The text that `parse` makes an equal value of; what is in `instead` gets that text, not its own."""
+        name, values = self.folder.name_of(value), write(value, instead)
+        return f"{name}:{values}" if values else name
 
 
 def declared(owner: type[Struct]) -> tuple[Declared, ...]:

@@ -17,7 +17,7 @@ from types import NoneType, UnionType
 from typing import TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from harpoon_cli.errors import UsageFault
-from harpoon_cli.values import Struct
+from harpoon_cli.values import Struct, fields
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -48,15 +48,24 @@ def plain(value: object) -> Json:
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 
-def parse(kind: type[T], text: str, what: str) -> T:
-    """The `kind` that JSON text holds. `UsageFault` where it holds none; `what` is how messages call it."""
+def parse(kind: type[T], text: str, what: str, made_by: str) -> T:
+    """The `kind` that JSON text holds. `UsageFault` where it holds none.
+
+    what is how messages call it, made_by the command that writes such a text.
+    """
     try:
         value = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as cause:
+        raise UsageFault(
+            f"{what} is not JSON: {cause}",
+            hint=f"{made_by} writes such a file; where it did, the file is cut or was changed",
+        ) from cause
+    try:
         return cast(T, _read(kind, value, "the whole"))
     except (ValueError, RecursionError) as cause:
         raise UsageFault(
             f"{what} is no result of a load test that can be read: {cause}",
-            hint="name a file that harpoon bench --out wrote",
+            hint=f"{made_by} writes such a file",
         ) from cause
 
 
@@ -94,14 +103,20 @@ def _hints(kind: type) -> dict[str, object]:
     return get_type_hints(kind)
 
 
-def _read_fields(kind: type, value: Json, where: str) -> object:
+def _read_fields(kind: type[Struct], value: Json, where: str) -> object:
     _expect(isinstance(value, dict), where, "an object")
     given = cast("dict[str, Json]", value)
     hints = _hints(kind)
-    if set(given) != set(hints):
-        wrong = sorted(set(given) ^ set(hints))[0]
-        raise ValueError(f"{where}: {wrong[:40]!r} is {'missing' if wrong in hints else 'not known'}")
-    return kind(**{name: _read(hint, given[name], f"{where}.{name}") for name, hint in hints.items()})
+    wrong = sorted((_needed(kind) - set(given)) | (set(given) - set(hints)))
+    if wrong:
+        raise ValueError(f"{where}: {wrong[0][:40]!r} is {'missing' if wrong[0] in hints else 'not known'}")
+    return kind(**{name: _read(hints[name], value, f"{where}.{name}") for name, value in given.items()})
+
+
+@cache
+def _needed(kind: type[Struct]) -> frozenset[str]:
+    """The fields that a file has to have: not those with a default, which older files may lack."""
+    return frozenset(one.name for one in fields(kind) if one.required)
 
 
 def _read_scalar(kind: type, value: Json, where: str) -> object:

@@ -17,6 +17,7 @@ from harpoon_cli.bench import shapes, warmup
 from harpoon_cli.bench import work as works
 from harpoon_cli.bench.asks import Order, Work
 from harpoon_cli.bench.load import Load, Shape, StageResult
+from harpoon_cli.bench.mix import Mix, mix_of, part_of
 from harpoon_cli.bench.rows import open_file
 from harpoon_cli.bench.sample import Ask, Shot
 from harpoon_cli.bench.shapes import trace
@@ -37,8 +38,8 @@ VERSION = 1
 class Plan(Struct, frozen=True):
     """What a run does. `UsageFault` where nothing would end it.
 
-    model is asked where prompts are not routed. stage and first_index are those of one stage of a search:
-    they give it arrivals and prompts of its own.
+    model is asked where prompts are not routed, and names what is asked where a mix of several is. stage and
+    first_index are those of one stage of a search: they give it arrivals and prompts of its own.
     """
 
     load: Load
@@ -48,6 +49,7 @@ class Plan(Struct, frozen=True):
     warm_up: WarmUp = DETECTED
     stage: int = 0
     first_index: int = 0
+    mix: Mix | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.load, Shape) and self.load.endless:
@@ -123,7 +125,7 @@ def recorded_work(load: Load) -> Work | None:
     return Trace(path=load.path, format=load.format, from_s=load.from_s, bad_rows=load.bad_rows)
 
 
-def data(plan: Plan) -> dict[str, str | int]:
+def data(plan: Plan) -> dict[str, str | int | list[str]]:
     """The plan as plain values, to be sent to other machines or kept with the results."""
     return {
         "version": VERSION,
@@ -134,6 +136,7 @@ def data(plan: Plan) -> dict[str, str | int]:
         "warm_up": str(plan.warm_up),
         "stage": plan.stage,
         "first_index": plan.first_index,
+        "mix": [str(part) for part in plan.mix.parts] if plan.mix else [],
     }
 
 
@@ -147,10 +150,20 @@ def restored(values: Mapping[str, object]) -> Plan:
         text = {name: _typed(values, name, str) for name in ("load", "work", "model", "warm_up")}
         number = {name: _typed(values, name, int) for name in ("seed", "stage", "first_index")}
         warm_up = warmup.parse(text["warm_up"])
+        mix = mix_of([part_of(one) for one in _texts(values, "mix")])
     except ValueError as cause:
         raise UsageFault(f"this is not a plan: {cause}") from cause
     load, work = shapes.parse(text["load"]), works.parse(text["work"])
-    return Plan(load, work, text["model"], number["seed"], warm_up, number["stage"], number["first_index"])
+    return Plan(
+        load=load,
+        work=work,
+        model=text["model"],
+        seed=number["seed"],
+        warm_up=warm_up,
+        stage=number["stage"],
+        first_index=number["first_index"],
+        mix=mix,
+    )
 
 
 def fingerprint(plan: Plan) -> str:
@@ -188,11 +201,20 @@ def _asks(
         seed=plan.seed,
         first_index=plan.first_index,
         mine=lambda key: key % of == number,
-        model_of=route or (lambda text: plan.model),
+        model_of=_model_of(plan, route),
         count=count,
         at_once=shape.at_once,
     )
     return plan.work.asks(order)
+
+
+def _model_of(plan: Plan, route: Callable[[str], str] | None) -> Callable[[int, str], str]:
+    if route is not None:
+        return lambda key, text: route(text)
+    if plan.mix is None:
+        return lambda key, text: plan.model
+    by_number = plan.mix.by_number(plan.seed)
+    return lambda key, text: by_number(key)
 
 
 def _paired(due: Iterator[float | None], asks: Iterator[Ask | None]) -> Iterator[Shot]:
@@ -208,4 +230,11 @@ def _typed(values: Mapping[str, object], name: str, kind: type[T]) -> T:
     found = values.get(name)
     if not isinstance(found, kind) or isinstance(found, bool):
         raise ValueError(f"its {name} is {str(found)[:60]!r}")  # noqa: TRY004 - a fault of the file
+    return found
+
+
+def _texts(values: Mapping[str, object], name: str) -> list[str]:
+    found = values.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError(f"its {name} is {str(found)[:60]!r}")
     return found

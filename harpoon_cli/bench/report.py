@@ -16,6 +16,7 @@ from harpoon_cli.bench.cost import Cost
 from harpoon_cli.bench.figures import Figures, Moment, figures, measured, timeline
 from harpoon_cli.bench.recorder import Recorder
 from harpoon_cli.bench.recording import ModelCounts, Recording
+from harpoon_cli.bench.skew import Skew
 from harpoon_cli.bench.slo import Check, Measured, Threshold, evaluate
 from harpoon_cli.bench.steady import Steady
 from harpoon_cli.bench.timeline import Window
@@ -26,6 +27,9 @@ from harpoon_cli.errors import UsageFault
 from harpoon_cli.values import Struct, field, replace
 
 SCHEMA = "harpoon.bench/1"
+
+MADE_BY = "harpoon bench ... --out FILE"
+"""The command that writes a report's JSON form."""
 
 _CURVES = ("ttft", "itl", "tpot", "e2e", "ttft_from_intended", "e2e_from_intended")
 _MOST_POINTS = 200
@@ -109,7 +113,9 @@ class Point(Struct, frozen=True):
 class Report(Struct, frozen=True):
     """A run, its figures and its verdict. `steady` has the figures of the steady part, where one is marked.
 
-    The verdict and the checks are of the steady part where there is one, else of the whole run.
+    The verdict and the checks are of the steady part where there is one, else of the whole run. models: what
+    each answered in the whole run; by_model: the figures of each in the part that the verdict is on, where a
+    run asks several. skew: of a run that was made in parts.
     """
 
     schema: str
@@ -130,6 +136,8 @@ class Report(Struct, frozen=True):
     cost: Cost | None
     watches: tuple[Watched, ...]
     recording: Recording | None
+    by_model: Mapping[str, Figures] = field(default_factory=dict)
+    skew: Skew | None = None
 
     @property
     def judged(self) -> Figures:
@@ -155,6 +163,8 @@ def build(
     cost: Cost | None = None,
     missing: Sequence[str] = (),
     within: Bounds | None = None,
+    by_model: Mapping[str, Recorder] | None = None,
+    skew: Skew | None = None,
 ) -> Report:
     """The report of a run. max_error_rate is in per cent; missing: what part of the run is not there."""
     also = tuple(threshold.ppm for threshold in thresholds if threshold.ppm is not None)
@@ -182,6 +192,11 @@ def build(
         lease=lease,
         cost=cost,
         watches=tuple(watches),
+        skew=skew,
+        by_model={
+            model: figures(one, steady.window if steady else None, also_ppm=also, ended_s=whole.to_s)
+            for model, one in sorted((by_model or {}).items())
+        },
     )
 
 
@@ -242,7 +257,7 @@ def _thinned(curve: Sequence[tuple[float, float]]) -> tuple[Point, ...]:
 def read(text: str, name: str) -> Report:
     """The report in the text of a file; `name` is what messages call it. `UsageFault` for anything else."""
     try:
-        report = plain.parse(Report, text, name)
+        report = plain.parse(Report, text, name, MADE_BY)
     except UsageFault:
         _refuse_known(text, name)
         raise
@@ -265,14 +280,15 @@ def _refuse_known(text: str, name: str) -> None:
     except (ValueError, RecursionError):
         return
     found = told if isinstance(told, dict) else {}
-    schema, other = str(found.get("schema")), None
+    schema, other, way = str(found.get("schema")), None, f"run the load test again with --out: {MADE_BY}"
     if schema.startswith("harpoon.bench/") and schema != SCHEMA:
         raise _other_version(name, schema)
     if schema.startswith("harpoon/bench"):
         other = "what -o json prints, which lacks what only comparing needs"
     elif schema.startswith("harpoon.bench."):
-        other = "one part of a run; harpoon bench merge puts parts together"
+        other = "one part of a run"
+        way = "put the parts together first: harpoon bench merge FILE... --out whole.json"
     elif "request_throughput" in found:
         other = "a result under vLLM's names, which lacks what a test of significance needs"
     if other is not None:
-        raise UsageFault(f"{name} is {other}", hint="name a file that harpoon bench --out wrote")
+        raise UsageFault(f"{name} is {other}", hint=way)

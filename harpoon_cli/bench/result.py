@@ -12,6 +12,7 @@ from harpoon_cli.bench.load import Load, Shape, StageResult
 from harpoon_cli.bench.plan import Plan
 from harpoon_cli.bench.report import LeaseTimes, Report, RunFacts, Stage, SweepFigures, build
 from harpoon_cli.bench.run import Paid, StageRun
+from harpoon_cli.bench.skew import Skew
 from harpoon_cli.bench.slo import Check, Standing, Threshold
 from harpoon_cli.bench.stage import stage_checks, stage_figures
 from harpoon_cli.bench.steady import steady_part
@@ -28,6 +29,7 @@ class Judged(Struct, frozen=True):
     missing: tuple[str, ...] = ()
     paid: Paid | None = None
     lease: LeaseTimes | None = None
+    skew: Skew | None = None
 
 
 def report_of(facts: RunFacts, plan: Plan, stages: Sequence[StageRun], by: Judged) -> Report:
@@ -60,6 +62,8 @@ def _report(facts: RunFacts, stage: StageRun, by: Judged, sweep: SweepFigures | 
         lease=by.lease,
         cost=_cost(stage, by.paid, of_a_search=sweep is not None),
         missing=by.missing,
+        by_model=stage.by_model,
+        skew=by.skew,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
@@ -26,12 +27,23 @@ def open_file(path: Path) -> BufferedReader:
     try:
         # A pipe or a device could wait or run for ever, and a plan is read more than once.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise UsageFault(f"{path} is not a file", hint="name a regular file")
+            hint = "name a file in it" if path.is_dir() else "name a regular file, no pipe or device"
+            raise UsageFault(f"{path} is not a file", hint=hint)
         return path.open("rb")
-    except OSError as cause:
-        raise UsageFault(f"{path} cannot be read: {cause.strerror}") from cause
-    except ValueError as cause:
-        raise UsageFault(f"{path} cannot be read: {cause}") from cause
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        raise UsageFault(f"{path} cannot be read: {reason}", hint=_instead_of(path)) from cause
+
+
+def _instead_of(path: Path) -> str:
+    """What may have been meant by a file that cannot be read: one of a like name beside it."""
+    from difflib import get_close_matches  # only this error needs it
+
+    with suppress(OSError, ValueError):
+        there = [one.name for one in path.absolute().parent.iterdir() if one.is_file()]
+        if near := get_close_matches(path.name, there, n=1, cutoff=0.6):
+            return f"{path.parent / near[0]} is there; or name a file that you may read"
+    return f"name a file that is there and that you may read: ls -l {path.parent}"
 
 
 def records(path: Path, read: Callable[[str], T | None], bad_rows: int = 0, skip: int = 0) -> Iterator[T]:

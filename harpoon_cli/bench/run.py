@@ -7,12 +7,13 @@ in `missing`, in words.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING
 
+from harpoon_cli.bench.by_model import ByModel
 from harpoon_cli.bench.engine.crew import Lost, fire_apart
 from harpoon_cli.bench.engine.errand import Errand
 from harpoon_cli.bench.engine.target import Target
@@ -25,10 +26,11 @@ from harpoon_cli.bench.recorder import Recorder, from_recording
 from harpoon_cli.bench.recording import Recording, RequestLimits
 from harpoon_cli.bench.sample import Sample
 from harpoon_cli.domain import Price
-from harpoon_cli.values import Struct
+from harpoon_cli.values import Struct, field
 
 if TYPE_CHECKING:
     from harpoon_cli.bench.request_rows import RowFile
+    from harpoon_cli.bench.skew import Skew
     from harpoon_cli.bench.slo import Threshold
     from harpoon_cli.bench.watched import Watched
 
@@ -68,13 +70,14 @@ class Paid(Struct, frozen=True):
 
 
 class StageRun(Struct, frozen=True):
-    """One stage as it was run: all its engines together."""
+    """One stage as it was run: all its engines together. by_model: where several were asked."""
 
     plan: Plan
     recorder: Recorder
     watches: tuple[Watched, ...]
     result: StageResult
     rows: Path | None
+    by_model: Mapping[str, Recorder] = field(default_factory=dict)
 
 
 class Run:
@@ -100,6 +103,8 @@ class Run:
         self.missing: list[str] = []
         self.ended_by: str | None = None
         """What its time was limited by, where that ended it before its plan did."""
+        self.skew: Skew | None = None
+        """How far apart the parts of its last stage began, where it has parts elsewhere."""
         self._terms, self._shard = terms, shard
         self._on_stage, self._clock = on_stage, clock
         self._began_s: float | None = None
@@ -212,6 +217,8 @@ class StageUnderWay:
         self.plan = plan
         self.missing: list[str] = []
         self.seen = False
+        several = plan.mix is not None or terms.route is not None
+        self._apart = ByModel(terms.limits) if several else None
         self._terms = terms
         self._watches: tuple[Watched, ...] = ()
         self._next_index = plan.first_index
@@ -225,6 +232,8 @@ class StageUnderWay:
         self.seen = True
         for sample in samples:
             self.recorder.on_sample(sample)
+        if self._apart is not None:
+            self._apart.take(samples)
         self._next_index = max(self._next_index, 1 + max(sample.index for sample in samples))
 
     def ended(self, found: Sequence[Watch | Lost]) -> None:
@@ -237,10 +246,18 @@ class StageUnderWay:
                 how = f"was ended by signal {-one.status}" if one.status < 0 else "failed"
                 self.missing.append(f"engine process {number} of {len(found)} {how}")
 
-    def absorb(self, recording: Recording, watches: Sequence[Watched], next_index: int) -> None:
+    def absorb(
+        self,
+        recording: Recording,
+        watches: Sequence[Watched],
+        next_index: int,
+        by_model: Mapping[str, Recording],
+    ) -> None:
         """Add what was recorded elsewhere."""
         self.seen = True
         self.recorder.absorb(from_recording(recording))
+        if self._apart is not None:
+            self._apart.absorb(by_model)
         self._watches += tuple(watches)
         self._next_index = max(self._next_index, next_index)
 
@@ -265,7 +282,8 @@ class StageUnderWay:
 
         result = stage_result(self.plan, self.recorder, self._terms.thresholds, next_index=self._next_index)
         path = None if self._rows is None else self._rows.path
-        return StageRun(self.plan, self.recorder, self._watches, result, path)
+        by_model = self._apart.recorders if self._apart is not None else {}
+        return StageRun(self.plan, self.recorder, self._watches, result, path, by_model)
 
 
 def _rows(path: Path, terms: Terms) -> RowFile:

@@ -11,26 +11,32 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from harpoon_cli.bench import plain
+from harpoon_cli.bench.by_model import recordings, together
 from harpoon_cli.bench.plan import Plan, Shard, data, fingerprint, restored
 from harpoon_cli.bench.recorder import from_recording, merge
 from harpoon_cli.bench.recording import Recording
 from harpoon_cli.bench.report import RunFacts
 from harpoon_cli.bench.run import Run, StageRun
+from harpoon_cli.bench.skew import Skew, by_own_clocks
 from harpoon_cli.bench.slo import parse as parse_slo
 from harpoon_cli.bench.stage import stage_result
 from harpoon_cli.bench.watched import Watched
 from harpoon_cli.domain import Price
 from harpoon_cli.errors import UsageFault
-from harpoon_cli.values import Struct, replace
+from harpoon_cli.values import Struct, field, replace
 
 SCHEMA = "harpoon.bench.shard/1"
+
+MADE_BY = "harpoon bench ... --shard I/N --out FILE"
+"""The command that writes a part."""
 
 
 class ShardResult(Struct, frozen=True):
     """What came of the number-th of `of` parts, counted from 0.
 
     plan: as JSON; plan_digest: equal for equal plans over equal files. slo, max_error_rate: what the whole is
-    to be held against. missing: what of this part is not there. recording: None where no request was over.
+    to be held against. missing: what of this part is not there. recording: None where no request was over;
+    by_model: one for each model where several were asked.
     """
 
     schema: str
@@ -45,13 +51,11 @@ class ShardResult(Struct, frozen=True):
     recording: Recording | None
     watches: tuple[Watched, ...]
     missing: tuple[str, ...]
+    by_model: Mapping[str, Recording] = field(default_factory=dict)
 
 
 class Merged(Struct, frozen=True):
-    """All parts that are there, as one run of one stage, and what is not there, in words.
-
-    apart_ms: how long after the first engine the last one began, by their own clocks.
-    """
+    """All parts that are there, as one run of one stage, and what is not there, in words."""
 
     facts: RunFacts
     plan: Plan
@@ -60,7 +64,7 @@ class Merged(Struct, frozen=True):
     max_error_rate: float
     price: Price | None
     missing: tuple[str, ...]
-    apart_ms: float
+    skew: Skew | None
 
 
 def shard_result(
@@ -87,6 +91,7 @@ def shard_result(
         recording=stage.recorder.recording() if stage else None,
         watches=stage.watches if stage else (),
         missing=tuple(run.missing),
+        by_model=recordings(stage.by_model) if stage else {},
     )
 
 
@@ -97,11 +102,11 @@ def text_of(result: ShardResult) -> str:
 
 def read(text: str, name: str) -> ShardResult:
     """The part in the text of a file; `name` is what messages call it. `UsageFault` for anything else."""
-    result = plain.parse(ShardResult, text, name)
+    result = plain.parse(ShardResult, text, name, MADE_BY)
     if result.schema != SCHEMA or not 0 <= result.number < result.of:
         raise UsageFault(
             f"{name} is no part of a run that this version of harpoon knows",
-            hint="name files that harpoon bench --shard I/N --out FILE wrote",
+            hint=f"name files that {MADE_BY} wrote",
         )
     return result
 
@@ -118,19 +123,20 @@ def merged(parts: Sequence[ShardResult]) -> Merged:
     first = min(counted, key=lambda part: part.number)
     plan = restored(cast("Mapping[str, object]", json.loads(first.plan)))
     recorder = merge(from_recording(part.recording) for part in counted if part.recording is not None)
+    by_model = together((part.by_model for part in counted), recorder.limits)
     watches = tuple(watch for part in counted for watch in part.watches)
     thresholds = parse_slo(first.slo) if first.slo else ()
     result = stage_result(plan, recorder, thresholds, next_index=0)
-    began = [watch.began for watch in watches]
+    began = [min(watch.began for watch in part.watches) for part in counted if part.watches]
     return Merged(
         facts=replace(first.run, started_at=min(part.run.started_at for part in counted)),
         plan=plan,
-        stage=StageRun(plan, recorder, watches, result, None),
+        stage=StageRun(plan, recorder, watches, result, None, by_model),
         slo=first.slo,
         max_error_rate=first.max_error_rate,
         price=first.price,
         missing=tuple(_missing(parts)),
-        apart_ms=(max(began) - min(began)).total_seconds() * 1000 if began else 0.0,
+        skew=by_own_clocks(began),
     )
 
 

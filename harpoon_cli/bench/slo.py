@@ -17,6 +17,7 @@ from harpoon_cli.bench.definitions import BY_NAME, DEFINITIONS, Better, Definiti
 from harpoon_cli.bench.quantities import seconds
 from harpoon_cli.bench.recording import RequestLimits
 from harpoon_cli.bench.statistics.histogram import MILLION
+from harpoon_cli.bench.statistics.intervals import fewest_for
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.values import Struct
 
@@ -64,11 +65,13 @@ class Measured(Struct, frozen=True):
     """A figure as a threshold sees it. None: nothing was measured; infinite: failures stand there.
 
     enough=False: too few samples for a verdict; needed is then how many there must be, if that is known.
+    requests: how many a share is of, None where it is no share of requests.
     """
 
     value: float | None
     enough: bool = True
     needed: int | None = None
+    requests: int | None = None
 
 
 class Check(Struct, frozen=True):
@@ -164,16 +167,18 @@ def evaluate(thresholds: Sequence[Threshold], figures: Mapping[str, Measured]) -
 def _check(threshold: Threshold, measured: Measured) -> Check:
     definition, value = threshold.definition, measured.value
     wanted = f"{threshold.limit:g} {definition.unit}"
+    needed = _needed(threshold, measured)
     if value is None:
-        standing, said = Standing.UNDECIDED, "nothing was measured"
+        standing, said = Standing.UNDECIDED, "not known: nothing was measured"
     elif value == inf:
         standing, said = Standing.MISSED, f"failed requests stand there, {wanted} allowed"
     elif definition.better is Better.LOWER and value > threshold.limit:
         standing, said = Standing.MISSED, f"{value:.4g} {definition.unit}, {wanted} allowed"
     elif definition.better is Better.HIGHER and value < threshold.limit:
         standing, said = Standing.MISSED, f"{value:.4g} {definition.unit}, {wanted} wanted"
-    elif not measured.enough:
-        standing, said = Standing.UNDECIDED, f"no verdict: too few samples{_of(measured.needed)}"
+    elif needed is not None:
+        standing = Standing.UNDECIDED
+        said = f"not known: {value:.4g} {definition.unit}, but of too few samples{_of(needed)}"
     else:
         standing, said = Standing.KEPT, f"{value:.4g} {definition.unit}, within {wanted}"
     shown = value if value is not None and value != inf else None
@@ -181,5 +186,19 @@ def _check(threshold: Threshold, measured: Measured) -> Check:
     return Check(threshold.figure, threshold.limit, definition.unit, shown, standing, sentence)
 
 
-def _of(needed: int | None) -> str:
+def _needed(threshold: Threshold, measured: Measured) -> int | None:
+    """How many samples a verdict that all is well needs, where there are fewer; 0 where that is not known.
+
+    "95 % of the requests are good" is a statement about a 95th percentile, and needs as many samples as one.
+    A limit that no request may miss has no percentile: there all that were seen count.
+    """
+    if measured.requests is None:
+        return None if measured.enough else measured.needed or 0
+    higher = threshold.definition.better is Better.HIGHER
+    ppm = round((threshold.limit if higher else 100 - threshold.limit) * MILLION / 100)
+    needed = fewest_for(ppm) if 0 < ppm < MILLION else 1
+    return needed if measured.requests < needed else None
+
+
+def _of(needed: int) -> str:
     return f", at least {needed:,} independent ones are needed" if needed else ""

@@ -18,6 +18,7 @@ from harpoon_cli import __version__
 from harpoon_cli.bench.plan import Plan, fingerprint
 from harpoon_cli.bench.recorder import Recorder
 from harpoon_cli.bench.run import Run, StageUnderWay, Terms
+from harpoon_cli.bench.skew import by_exchange
 from harpoon_cli.bench.spread_worker import Part, PartOrder, alive, clock, fire_part
 from harpoon_cli.errors import ConfigurationFault, HarpoonError, NotSent
 from harpoon_cli.values import Struct, replace
@@ -54,10 +55,7 @@ class Offset(Struct, frozen=True):
 
 
 class Spread(Run):
-    """A run whose parts are fired by workers, all of its engines there; see `Run`.
-
-    apart_ms: how far apart parts may have begun, as far as the clocks tell; known once a stage has begun.
-    """
+    """A run whose parts are fired by workers, all of its engines there; see `Run`."""
 
     stopped_within_s = 10.0
 
@@ -71,11 +69,10 @@ class Spread(Run):
     ) -> None:
         super().__init__(plan, terms, on_stage=on_stage)
         self._workers = workers
-        self.apart_ms: float | None = None
 
     async def _engines(self, stage: StageUnderWay, stop: asyncio.Event) -> None:
         offsets = await asyncio.gather(*map(offset_of, self._workers))
-        self.apart_ms = 2 * max(offset.within_ns for offset in offsets) / 1e6
+        self.skew = by_exchange([offset.within_ns for offset in offsets])
         start_ns = monotonic_ns() + START_IN_NS
         digest = fingerprint(stage.plan)
         calls = [
@@ -122,7 +119,7 @@ def _take(firing: asyncio.Future[Part], worker: Worker, stage: StageUnderWay) ->
         return
     stage.missing += [f"{one}, on worker {worker.name}" for one in part.missing]
     if part.recording is not None:
-        stage.absorb(part.recording, part.watches, part.next_index)
+        stage.absorb(part.recording, part.watches, part.next_index, part.by_model)
 
 
 async def _watched(worker: Worker, key: str, stop: asyncio.Event) -> None:

@@ -6,10 +6,12 @@ Its functions are called by `spread`, each at most once for what it does, in the
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic, monotonic_ns
 
 from harpoon_cli import __version__
+from harpoon_cli.bench.by_model import recordings
 from harpoon_cli.bench.plan import Plan, Shard, fingerprint
 from harpoon_cli.bench.recording import Recording
 from harpoon_cli.bench.run import Run, Terms
@@ -36,12 +38,13 @@ class PartOrder(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """What came of a part; recording is None where no request was over."""
+    """What came of a part; recording is None where no request was over, by_model empty where one is asked."""
 
     recording: Recording | None
     watches: tuple[Watched, ...]
     missing: tuple[str, ...]
     next_index: int
+    by_model: Mapping[str, Recording]
 
 
 class _UnderWay(Struct):
@@ -103,6 +106,12 @@ async def fire_part(order: PartOrder) -> Part:
 def _part(run: Run) -> Part:
     stage = run.stages[0] if run.stages else None
     if stage is None:
-        return Part(None, (), tuple(run.missing), run.plan.first_index)
+        return Part(None, (), tuple(run.missing), run.plan.first_index, {})
     recording = stage.recorder.recording()
-    return Part(recording, stage.watches, tuple(run.missing), stage.result.next_index)
+    return Part(
+        recording=recording,
+        watches=stage.watches,
+        missing=tuple(run.missing),
+        next_index=stage.result.next_index,
+        by_model=recordings(stage.by_model),
+    )

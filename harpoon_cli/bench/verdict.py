@@ -18,6 +18,9 @@ from harpoon_cli.bench.slo import Check, Standing
 from harpoon_cli.bench.watched import Watched
 from harpoon_cli.values import Struct
 
+PASSED, FAILED, NOT_KNOWN = "passed", "did not pass", "not known"
+"""What a run, or a comparison, comes to."""
+
 _BUSY = 0.8
 _STARVED = 0.05
 """Shares above which a warning is due."""
@@ -65,6 +68,12 @@ class Verdict(Struct, frozen=True):
     missed: tuple[str, ...]
     undecided: tuple[str, ...]
     passed: bool
+
+    @property
+    def outcome(self) -> str:
+        """In words; not known: all is well but for thresholds that too few samples leave undecided."""
+        doubtful = self.validity is not Validity.VALID or self.too_many_errors or self.missed
+        return PASSED if self.passed else FAILED if doubtful else NOT_KNOWN
 
 
 def judge(

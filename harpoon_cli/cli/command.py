@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from typer import BadParameter, Context, Exit, Typer
 
+from harpoon_cli.cli.grouped import GroupedCommand, GroupedGroup
 from harpoon_cli.cli.options import CommonOptions, parameters_of
 from harpoon_cli.values import Struct
 
@@ -85,9 +86,9 @@ def command(
         entry.__signature__ = Signature([context, *parameters])  # type: ignore[attr-defined]
         entry.__annotations__ = {one.name: one.annotation for one in [context, *parameters]}
         place = (
-            partial(app.callback, invoke_without_command=True)
+            partial(app.callback, cls=GroupedGroup, invoke_without_command=True)
             if has_commands
-            else partial(app.command, name.rsplit(" ", 1)[-1])
+            else partial(app.command, name.rsplit(" ", 1)[-1], cls=GroupedCommand)
         )
         place(help=body.__doc__, short_help=_first_sentence(body), epilog=epilog(examples))(entry)
         return body

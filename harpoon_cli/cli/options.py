@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from copy import copy
+from functools import cache
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated, Any, ClassVar, get_type_hints
 
 from typer import Option
 
+from harpoon_cli.cli.grouped import EVERYWHERE
 from harpoon_cli.values import Struct, fields
 
 
 class CommonOptions(Struct, frozen=True):
     """What the common options say; None and False mean that the configuration decides."""
+
+    title: ClassVar[str] = EVERYWHERE
 
     output: Annotated[
         str | None, Option("--output", "-o", metavar="FORMAT", help="table, json, tsv or ids.")
@@ -55,9 +60,44 @@ class CommonOptions(Struct, frozen=True):
 
 
 def parameters_of(kind: type[Struct]) -> list[Parameter]:
-    """The annotated fields of a group of options as parameters of a function, for Typer to read."""
-    hints = get_type_hints(kind, include_extras=True)
+    """The annotated fields of a group of options as parameters of a function, for Typer to read.
+
+    A group's `title`, where it has one, is what its options stand under in a command's help, but for those
+    that name another.
+    """
+    hints, title = _hints(kind), getattr(kind, "title", None)
     return [
-        Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name])
+        Parameter(
+            field.name,
+            Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=_titled(hints[field.name], title),
+        )
         for field in fields(kind)
     ]
+
+
+def given(options: Struct) -> list[str]:
+    """The options of a group whose values are not their defaults, as they are typed."""
+    hints = _hints(type(options))
+    changed = [field.name for field in fields(options) if getattr(options, field.name) != field.default]
+    return [_typed(hints[name], getattr(options, name)) for name in changed]
+
+
+@cache
+def _hints(kind: type[Struct]) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
+
+
+def _titled(hint: Any, title: str | None) -> object:
+    if title is None:
+        return hint
+    option = copy(hint.__metadata__[0])  # other commands may have it too, in another group
+    option.rich_help_panel = option.rich_help_panel or title
+    return Annotated[hint.__origin__, option]
+
+
+def _typed(hint: Any, value: object) -> str:
+    # Typer's first argument is a default, or in an annotation the first name.
+    declared: str = hint.__metadata__[0].default
+    return declared.split("/")[-1] if value is False else declared.split("/")[0]

@@ -15,21 +15,23 @@ LONGEST_PROMPT_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
 
 
-async def read_prompt(argument: str | None, file: Path | None) -> str:
+async def read_prompt(argument: str | None, file: Path | None, command: str = "infer") -> str:
     """The prompt's text: `argument`, or standard input where it is "-", or the file's.
 
-    A cancel takes effect also while standard input keeps us waiting.
+    command is the one that wants it, for hints. A cancel takes effect also while standard input keeps us
+    waiting.
     """
+    example = f'harpoon {command} "Why is the sky blue?"'
     if (argument is None) == (file is None):
         raise UsageFault(
             "give one prompt: as an argument, as --file, or - for standard input",
-            hint='harpoon infer "Why is the sky blue?"',
+            hint=example,
         )
     if file is not None:
-        return _checked(_decoded(_file_bytes(file), str(file)))
+        return _checked(_decoded(_file_bytes(file), str(file)), example)
     if argument == "-":
-        return _checked(_decoded(await _stdin_bytes(), "standard input"))
-    return _checked(argument or "")
+        return _checked(_decoded(await _stdin_bytes(), "standard input"), example)
+    return _checked(argument or "", example)
 
 
 def _file_bytes(file: Path) -> bytes:
@@ -87,9 +89,9 @@ def _decoded(content: bytes, source: str) -> str:
         ) from cause
 
 
-def _checked(text: str) -> str:
+def _checked(text: str, example: str) -> str:
     if not text.strip():
-        raise UsageFault("the prompt is empty", hint='harpoon infer "Why is the sky blue?"')
+        raise UsageFault("the prompt is empty", hint=example)
     if len(text) > LONGEST_PROMPT_BYTES:
         limit = LONGEST_PROMPT_BYTES // 2**20
         raise UsageFault(f"the prompt is longer than {limit} MB", hint="send a part of it")

@@ -16,6 +16,7 @@ from typer.models import TyperPath
 
 from harpoon_cli.cli import shells
 from harpoon_cli.cli.app import app, command_line_of
+from harpoon_cli.cli.grouped import group_of
 from harpoon_cli.render import formats
 from harpoon_cli.settings.reference import options as settings
 from harpoon_cli.values import Struct
@@ -38,7 +39,10 @@ class Values(Struct, frozen=True):
 
 
 class CommandOption(Struct, frozen=True):
-    """An option. `placeholder` is None for one that takes no value; default is as it is typed."""
+    """An option. `placeholder` is None for one that takes no value; default is as it is typed.
+
+    group is the title under which help shows it.
+    """
 
     names: tuple[str, ...]
     placeholder: str | None
@@ -46,6 +50,7 @@ class CommandOption(Struct, frozen=True):
     default: str | None
     repeats: bool
     values: Values
+    group: str
 
 
 class CommandArgument(Struct, frozen=True):
@@ -128,6 +133,7 @@ def _option(option: TyperOption) -> CommandOption:
         default=None if silent or option.default is None else str(option.default),
         repeats=option.multiple or option.count,
         values=Values() if silent else _values(option),
+        group=group_of(option),
     )
 
 

@@ -13,7 +13,7 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harpoon_cli.domain import Secret
@@ -73,11 +73,14 @@ def resolve_key(
         text, origin = _from_file(Path(platform.api_key_file)), f"file {platform.api_key_file}"
     elif platform.api_key_command is not None:
         program = platform.api_key_command[0]
-        text = _from_command(platform.api_key_command, environ, deadline_s)
+        text = _from_command(platform.api_key_command, "platform.api_key_command", environ, deadline_s)
         origin = f"command {program} ({place.source})"
     else:
         entry = platform.api_key_keyring or ""
-        text, origin = _from_keyring(entry), f"keyring entry {entry} ({place.source})"
+        text, origin = (
+            _from_keyring(entry, "platform.api_key_keyring"),
+            f"keyring entry {entry} ({place.source})",
+        )
     return KeyFound(Secret(_checked(text, origin)), origin)
 
 
@@ -92,6 +95,24 @@ def key_in_variable(name: str, environ: Mapping[str, str] = os.environ) -> Secre
 def key_in_file(path: Path) -> Secret:
     """The key that is all a file of the user's own holds; `ConfigurationFault` where it is none."""
     return Secret(_checked(_from_file(path), f"file {path}"))
+
+
+def key_of_command(
+    command: Sequence[str],
+    named_by: str,
+    environ: Mapping[str, str] = os.environ,
+    deadline_s: float = _COMMAND_DEADLINE_S,
+) -> Secret:
+    """The key that a program of the user's prints; `ConfigurationFault` where it prints none.
+
+    named_by is the option that names it, as messages say.
+    """
+    return Secret(_checked(_from_command(command, named_by, environ, deadline_s), f"command {command[0]}"))
+
+
+def key_in_keyring(entry: str, named_by: str) -> Secret:
+    """The key in the system's keyring, as "service/username"; `ConfigurationFault` where there is none."""
+    return Secret(_checked(_from_keyring(entry, named_by), f"keyring entry {entry}"))
 
 
 def _checked(text: str, origin: str) -> str:
@@ -142,9 +163,11 @@ def _refuse_loose(path: Path, status: os.stat_result) -> None:
         )
 
 
-def _from_command(command: tuple[str, ...], environ: Mapping[str, str], deadline_s: float) -> str:
+def _from_command(
+    command: Sequence[str], named_by: str, environ: Mapping[str, str], deadline_s: float
+) -> str:
     """What the program prints. It is run without a shell and without input; its messages are dropped."""
-    program = _program(command[0], environ)
+    program = _program(command[0], named_by, environ)
     try:
         done = subprocess.run(  # noqa: S603 - the user's own command, from a source that is trusted
             [program, *command[1:]],
@@ -157,43 +180,41 @@ def _from_command(command: tuple[str, ...], environ: Mapping[str, str], deadline
     except subprocess.TimeoutExpired:
         # Not `from` it: the exception holds what was printed so far.
         raise ConfigurationFault(
-            f"platform.api_key_command: {command[0]} did not end within {deadline_s:g} s",
+            f"{named_by}: {command[0]} did not end within {deadline_s:g} s",
             hint="run it yourself: it may be waiting to be unlocked",
         ) from None
     except OSError as cause:
-        raise ConfigurationFault(
-            f"platform.api_key_command: {command[0]} cannot be run: {cause.strerror}"
-        ) from cause
+        raise ConfigurationFault(f"{named_by}: {command[0]} cannot be run: {cause.strerror}") from cause
     if done.returncode != 0:
         raise ConfigurationFault(
-            f"platform.api_key_command: {command[0]} ended with status {done.returncode}",
+            f"{named_by}: {command[0]} ended with status {done.returncode}",
             hint="run it yourself to see what it says",
         )
     return done.stdout.decode("latin-1")
 
 
-def _program(name: str, environ: Mapping[str, str]) -> str:
+def _program(name: str, named_by: str, environ: Mapping[str, str]) -> str:
     """The absolute path of a program; never one below the working directory, which may be anybody's."""
     path = expanded(name, environ)
     if "/" in name and not path.is_absolute():
         raise ConfigurationFault(
-            f"platform.api_key_command: {name} is a relative path",
+            f"{named_by}: {name} is a relative path",
             hint="name a program in PATH, or write its absolute path",
         )
     found = shutil.which(str(path), path=environ.get("PATH"))
     if found is None or not Path(found).is_absolute():
-        raise ConfigurationFault(f"platform.api_key_command: there is no program {name}")
+        raise ConfigurationFault(f"{named_by}: there is no program {name}")
     return found
 
 
-def _from_keyring(entry: str) -> str:
+def _from_keyring(entry: str, named_by: str) -> str:
     service, _, username = entry.partition("/")
     try:
         import keyring  # an optional extra, and slow to import
         from keyring.errors import KeyringError
     except ImportError as cause:
         raise ConfigurationFault(
-            "platform.api_key_keyring needs the package keyring, which is not installed",
+            f"{named_by} needs the package keyring, which is not installed",
             hint="pip install 'harpoon-cli[keyring]'",
         ) from cause
     try:

@@ -9,10 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+from harpoon_cli.bench.by_model import ByModel
 from harpoon_cli.bench.cost import cost_of_run
 from harpoon_cli.bench.figures import figures
 from harpoon_cli.bench.recorder import Recorder
-from harpoon_cli.bench.recording import stored
+from harpoon_cli.bench.recording import RequestLimits, stored
 from harpoon_cli.bench.report import LeaseTimes, Report, RunFacts, Stage, SweepFigures, build
 from harpoon_cli.bench.request_rows import RowFile
 from harpoon_cli.bench.sample import Counted, Sample, Stamped
@@ -137,7 +138,9 @@ SLO = "ttft_p99=500ms,itl_p99=50ms,e2e_p99=2s,goodput=95%"
 
 def report(samples: Iterable[Sample] | None = None, *, slo: str = SLO, **facts: object) -> Report:
     """A report of a run with its lease, its cost, its steady part; `facts` replace those of the run."""
-    recorder = recorded(run() if samples is None else samples, slo)
+    taken = list(run() if samples is None else samples)
+    recorder, apart = recorded(taken, slo), ByModel(request_limits(parse(slo)) if slo else RequestLimits())
+    apart.take(taken)
     price = Price(Decimal("2.50"), "USD")
     return build(
         replace(FACTS, **facts),
@@ -147,6 +150,7 @@ def report(samples: Iterable[Sample] | None = None, *, slo: str = SLO, **facts: 
         steady=steady_part(recorder, WarmUp(first_s=5)),
         lease=LeaseTimes((0.4,), (12.5,), (31.0,), (1.25,)),
         cost=cost_of_run(price, 90.0, figures(recorder)),
+        by_model=apart.recorders if len(apart.recorders) > 1 else None,
     )
 
 

@@ -27,7 +27,7 @@ def order(
     first_index: int = 0,
     at_once: int | None = None,
 ) -> Order:
-    return Order(seed, first_index, lambda key: True, lambda text: "m", count, at_once)
+    return Order(seed, first_index, lambda key: True, lambda key, text: "m", count, at_once)
 
 
 def asks(text: str, number: int, made: Order | None = None) -> list[Ask]:

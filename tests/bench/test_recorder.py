@@ -63,7 +63,7 @@ def test_parts_may_be_put_together_in_any_order(
 def test_a_recording_comes_back_from_its_file_as_it_was(run: list[Sample]) -> None:
     recording = recorded(run).recording()
     text = json.dumps(plain.plain(recording))
-    assert from_recording(plain.parse(Recording, text, "it")).recording() == recording
+    assert from_recording(plain.parse(Recording, text, "it", "a test")).recording() == recording
 
 
 @given(samples)

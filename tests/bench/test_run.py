@@ -102,8 +102,9 @@ def test_a_part_that_is_missing_twice_there_or_of_another_run_is_told() -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"schema": "harpoon.bench/1"}', "[" * 5000])
 def test_a_file_that_is_no_part_is_refused(text: str) -> None:
-    with pytest.raises(UsageFault, match="no result of a load test"):
+    with pytest.raises(UsageFault, match=r"no result of a load test|is not JSON") as fault:
         read(text, "a file")
+    assert "harpoon bench ... --shard I/N --out FILE writes" in (fault.value.hint or "")
 
 
 def test_a_search_goes_from_stage_to_stage_and_asks_nothing_twice() -> None:

@@ -77,11 +77,16 @@ def test_a_request_keeps_the_limits_of_latencies_but_not_of_means_or_rates() -> 
             "ttft_p99=500ms",
             Measured(499.0, enough=False, needed=368),
             Standing.UNDECIDED,
-            "no verdict: too few samples, at least 368 independent ones are needed",
+            "not known: 499 ms, but of too few samples, at least 368 independent ones are needed",
         ),
         ("ttft_p99=500ms", Measured(501.0, enough=False), Standing.MISSED, "501 ms, 500 ms allowed"),
         ("goodput=95%", Measured(94.0), Standing.MISSED, "goodput: 94 %, 95 % wanted"),
         ("goodput=95%", Measured(96.0), Standing.KEPT, "goodput: 96 %, within 95 %"),
+        ("goodput=95%", Measured(96.0, requests=71), Standing.UNDECIDED, "at least 72 independent"),
+        ("goodput=95%", Measured(96.0, requests=72), Standing.KEPT, "goodput: 96 %, within 95 %"),
+        ("error_rate=1%", Measured(0.0, requests=367), Standing.UNDECIDED, "at least 368 independent"),
+        ("error_rate=0%", Measured(0.0, requests=3), Standing.KEPT, "error_rate: 0 %, within 0 %"),
+        ("goodput=100%", Measured(100.0, requests=3), Standing.KEPT, "within 100 %"),
     ],
 )
 def test_a_figure_stands_against_its_limit(

@@ -20,6 +20,7 @@ import pytest
 
 from harpoon_cli import __version__
 from harpoon_cli.bench import spread_worker
+from harpoon_cli.bench.mix import Mix, Part
 from harpoon_cli.bench.plan import fingerprint
 from harpoon_cli.bench.run import Run, Terms
 from harpoon_cli.bench.spread import Spread, cluster, offset_of
@@ -100,21 +101,26 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def test_workers_together_send_the_plan_that_one_process_would(three: Cluster) -> None:
     async def spread() -> Spread:
         async with cluster(three.address) as workers:
-            one = Spread(plan("constant:rate=60,requests=60"), terms(server), workers)
+            one = Spread(mixed, terms(server), workers)
             await one.fire()
             return one
 
+    mixed = replace(plan("constant:rate=60,requests=60"), mix=Mix((Part("a", 2.0), Part("b", 1.0))))
     with served(always(CHAT_ANSWER)) as server:
-        alone = made(Run(plan("constant:rate=60,requests=60"), terms(server)))
+        alone = made(Run(mixed, terms(server)))
         by_one = prompts(server)
         server.requests.clear()
         together = run(spread())
     assert prompts(server) == by_one
     assert counts(alone.stages[0].recorder) == counts(together.stages[0].recorder)
+    of_each = [{m: counts(one) for m, one in run.stages[0].by_model.items()} for run in (alone, together)]
+    assert of_each[0] == of_each[1]
+    assert of_each[0].keys() == {"a", "b"}
     assert (together.missing, len(together.stages[0].watches)) == ([], 3)
-    assert together.apart_ms is not None
+    assert together.skew is not None
+    assert 0 < together.skew.p50_ms <= together.skew.most_ms
     began = [watch.began for watch in together.stages[0].watches]
-    assert (max(began) - min(began)).total_seconds() * 1000 <= together.apart_ms
+    assert (max(began) - min(began)).total_seconds() * 1000 <= together.skew.most_ms
 
 
 @needs_dask

@@ -8,6 +8,7 @@ import re
 import signal
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +19,20 @@ from harpoon_cli.bench import report, verdict
 from harpoon_cli.bench.reports import Source, save
 from harpoon_cli.bench.verdict import Bounds
 from harpoon_cli.cli.bench import drive
+from harpoon_cli.cli.bench.on_lease import _left
+from harpoon_cli.domain import Money, Origin, PoolId, Price, Requirements
+from harpoon_cli.errors import CostCeilingReached
+from harpoon_cli.leases.ceiling import budget
+from harpoon_cli.leases.lifecycle import Order
 from harpoon_cli.values import replace
-from tests.bench.engine.range import CHAT, served
+from tests.bench.engine.range import CHAT, DONE, delta, event, served
 from tests.bench.simulated import report as simulated
 from tests.bench.simulated import run as samples
+from tests.bench.test_plan_work import tokenizer_file
 from tests.cli.rig import Operator, Ran
 from tests.leases.watched import ended, watched
 from tests.servers import Conversation, FaultyServer, always, answer, in_turn, stream
+from tests.settings.test_settings_secrets import use_keyring
 
 SCHEMAS = Path(report.__file__).parents[1] / "schemas"
 CHAT_ANSWER = stream(*CHAT)
@@ -92,6 +100,20 @@ def test_a_threshold_that_is_missed_is_status_8_and_named(harpoon: Operator, ser
     assert re.search(r"error: e2e_p50: [0-9.]+ ms, 0\.001 ms allowed", ran.err)
     assert "ttft_p50\tkept" in ran.out
     assert "error: ttft" not in ran.err
+
+
+def test_a_threshold_that_too_few_samples_leave_open_is_not_known_and_not_0(
+    harpoon: Operator, server: FaultyServer
+) -> None:
+    ran = bench(harpoon, server, "--slo", "ttft_p99=9s,goodput=95%,ttft_p50=9s", "-o", "json")
+    assert ran.status == 8
+    assert [one["code"] for one in ran.json["errors"]] == ["not_judged", "not_judged"]
+    assert "ttft_p99: not known: " in ran.err
+    assert "of too few samples, at least 368 independent ones are needed" in ran.err
+    assert "goodput: not known: 100 %, but of too few samples, at least 72 independent" in ran.err
+    assert ran.data["report"]["verdict"]["undecided"] == ["ttft_p99", "goodput"]
+    assert bench(harpoon, server, "--slo", "ttft_p99=9s").out.endswith("verdict\tnot known\n")
+    assert bench(harpoon, server, "--slo", "ttft_p50=9s,error_rate=0%").status == 0
 
 
 def test_figures_that_are_the_tools_own_are_status_12(
@@ -206,6 +228,31 @@ def test_a_key_may_come_from_a_file_that_nobody_else_can_read(
     assert len(server.requests) == 1
 
 
+def test_a_key_may_come_from_a_command_that_no_shell_sees(harpoon: Operator, server: FaultyServer) -> None:
+    program = Path("my key").absolute()
+    program.write_text('#!/bin/sh\necho "for-$1"\n')
+    program.chmod(0o700)
+    ran = bench(harpoon, server, "--key-command", f"'{program}' 'them;x'", "--requests", "1", "-vv")
+    assert ran.status == 0, ran.err
+    assert server.requests[0].headers["authorization"] == "Bearer for-them;x"
+    assert "for-them" not in ran.out + ran.err
+    ran = bench(harpoon, server, "--key-command", "false")
+    assert (ran.status, "--key-command: false ended with status 1" in ran.err) == (3, True)
+    assert bench(harpoon, server, "--key-command", "'").status == 2
+    assert bench(harpoon, server, "--key-keyring", "no-user").status == 2
+    assert len(server.requests) == 1
+
+
+def test_a_key_may_come_from_the_keyring(
+    harpoon: Operator, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_keyring(monkeypatch)["llm", "me"] = "for-them-alone"
+    ran = bench(harpoon, server, "--key-keyring", "llm/me", "--requests", "1", "-vv")
+    assert ran.status == 0, ran.err
+    assert server.requests[0].headers["authorization"] == "Bearer for-them-alone"
+    assert "for-them-alone" not in ran.out + ran.err
+
+
 def test_an_address_may_be_given_as_it_is_called(harpoon: Operator, server: FaultyServer) -> None:
     for url in (server.url, f"{server.url}/v1/", f"{server.url}/v1/chat/completions"):
         assert harpoon("bench", "--endpoint", url, "-m", "m", "--requests", "1").status == 0
@@ -243,6 +290,40 @@ def test_prompts_are_routed_each_to_the_model_that_can_answer_it(
     assert ran.data["report"]["models"].keys() == {"gemma-270m", "qwen-30b"}
 
 
+def test_prompts_are_routed_by_what_answers_are_known_to_take(
+    harpoon: Operator, server: FaultyServer
+) -> None:
+    harpoon("pools")
+    taken = {"gemma-270m": [4.0, 4.0]}
+    (harpoon.home / ".cache/harpoon/latencies.json").write_text(json.dumps({"sandbox": taken}))
+    harpoon.environ["HARPOON_HTTP__INFERENCE_S"] = "3"
+    Path("prompts.jsonl").write_text('{"prompt": "Say hi."}')
+    ran = harpoon(
+        *("bench", "--endpoint", server.url, "--route", "--prompts", "prompts.jsonl", "--requests", "4"),
+        *("-o", "json"),
+    )
+    assert ran.status == 0, ran.err
+    told = harpoon("route-explain", "Say hi.", "-o", "json").data["model"]
+    assert (list(ran.data["report"]["models"]), told) == (["qwen-30b"], "qwen-30b")
+
+
+def test_tokens_are_counted_by_a_tokenizer_file_where_the_server_tells_no_usage(harpoon: Operator) -> None:
+    path = tokenizer_file(Path("tokenizer.json"), ["some", "few", "words", "more"])
+    told = (event(delta(content="some few words")), event(delta(content=" more words")), event(delta("stop")))
+    Path("p.jsonl").write_text('{"prompt": "more words"}')
+    with served(always(stream(*told, DONE))) as server:
+        ask = (*("bench", "--endpoint", server.url, "-m", "m", "--prompts", "p.jsonl"), "--requests", "20")
+        by_chunks = harpoon(*ask, "-o", "json").data["report"]
+        ran = harpoon(*ask, "--tokenizer", str(path), "-o", "json")
+        shown = harpoon(*ask, "--tokenizer", str(path)).out
+    assert ran.status == 0, ran.err
+    found = ran.data["report"]
+    assert (found["whole"]["output_tokens"], found["whole"]["input_tokens"]) == (100, 40)
+    assert (found["counted"], found["run"]["tokenizer"]) == ({"a tokenizer file": 20}, str(path))
+    assert (by_chunks["whole"]["output_tokens"], by_chunks["counted"]) == (40, {"streamed chunks": 20})
+    assert "counted: 20 by a tokenizer file" in shown
+
+
 WRONG = {
     "": "say which model to ask",
     "-m m --load bogus": "there is no load shape 'bogus'",
@@ -258,6 +339,7 @@ WRONG = {
     "-m m --load trace:gone.jsonl --output-tokens 3": "--output-tokens alone would put made-up prompts",
     "-m m --slo bogus=1": "is not FIGURE=LIMIT",
     "-m m --warmup soon": "the warm-up 'soon'",
+    "-m m --max-regression 5%": "--max-regression needs --baseline",
     "-m m --baseline gone.json": "gone.json cannot be read",
     "-m m --report run.doc": "no report has that suffix",
     "-m m --out gone/run.json": "there is no folder gone",
@@ -267,6 +349,7 @@ WRONG = {
     "-m m --allocation-cycles 3": "--allocation-cycles would do nothing",
     "-m m --shard 4/4 --out part.json": "--shard 4/4 is no part of a whole",
     "-m m --shard 0/2": "needs a file",
+    "-m m --shard 0/2 --out p.json --report r.html": "--report would do nothing beside --shard",
     "-m m --start-at 2026-01-01": "--start-at needs --shard",
     "-m m --shard 0/2 --out part.json --load sweep": "a search cannot be made in parts",
     "-m m --concurrency 2 --requests 2 --processes 3": "cannot be shared by 3",
@@ -322,6 +405,17 @@ def test_what_is_allowed_or_chance_is_no_regression(harpoon: Operator, results: 
     assert harpoon("bench", "compare", "new.json", "old.json").status == 0
 
 
+def test_a_bound_on_regressions_is_not_kept_by_figures_that_are_not_known(harpoon: Operator) -> None:
+    few = simulated(samples(20, rate=10), slo="")
+    save("json", Source(few), Path("few.json"))
+    ran = harpoon("bench", "compare", "few.json", "few.json", "--max-regression", "5%")
+    assert ran.status == 8, ran.err
+    assert "ttft_p99" in ran.err
+    assert "not known whether worse than in few.json, there are too few samples" in ran.err
+    assert ran.out.endswith("comparison\tnot known\n")
+    assert harpoon("bench", "compare", "few.json", "few.json").status == 0
+
+
 def test_another_kind_of_file_than_a_result_is_named(harpoon: Operator, server: FaultyServer) -> None:
     Path("printed.json").write_text(bench(harpoon, server, "-o", "json", "--save-result", "vllm.json").out)
     Path("newer.json").write_text('{"schema": "harpoon.bench/2"}')
@@ -336,6 +430,20 @@ def test_another_kind_of_file_than_a_result_is_named(harpoon: Operator, server: 
     for name, sentence in told.items():
         ran = harpoon("bench", "compare", name, name)
         assert (ran.status, f"{name} {sentence}" in ran.err) == (2, True), ran.err
+    assert "hint: put the parts together first: harpoon bench merge" in ran.err
+
+
+def test_a_result_that_cannot_be_read_is_told_with_what_may_have_been_meant(harpoon: Operator) -> None:
+    Path("results.json").write_text("cut off")
+    asks = {
+        "result.json": "results.json is there",
+        "other.txt": "name a file that is there and that you may read: ls -l .",
+        ".": "name a file in it",
+        "results.json": "harpoon bench ... --out FILE writes such a file; where it did, the file is cut",
+    }
+    for name, hint in asks.items():
+        ran = harpoon("bench", "compare", name, "results.json")
+        assert (ran.status, f"hint: {hint}" in ran.err) == (2, True), ran.err
 
 
 def test_runs_too_short_to_compare_are_status_12(harpoon: Operator, server: FaultyServer) -> None:
@@ -366,6 +474,18 @@ def test_parts_are_put_together_and_one_that_is_missing_is_status_13(
     assert harpoon("bench", "merge", "1.json", "1.json").status == 2
     assert harpoon("bench", "merge", "whole.json").status == 2
     validate("bench-merge", merged.out)
+
+
+def test_how_far_apart_parts_began_is_told(harpoon: Operator, server: FaultyServer) -> None:
+    for number in range(2):
+        part = ("--concurrency", "2", "--shard", f"{number}/2", "--out", f"{number}.json")
+        assert bench(harpoon, server, *part).status == 0
+    ran = harpoon("bench", "merge", "0.json", "1.json", "-o", "json")
+    skew = ran.data["report"]["skew"]
+    assert (skew["parts"], skew["clocks"]) == (2, "by their machines' own clocks")
+    assert 0 < skew["p50_ms"] <= skew["most_ms"]
+    assert "\nstart skew\tp50 " in harpoon("bench", "merge", "0.json", "1.json").out
+    validate("bench-merge", ran.out)
 
 
 def test_a_part_does_not_begin_after_its_time(harpoon: Operator, server: FaultyServer) -> None:
@@ -404,10 +524,51 @@ def test_allocation_is_timed_cycle_by_cycle(live: Operator) -> None:
     receipt = ran.json["receipt"]
     assert [step["name"] for step in receipt["steps"]] == ["allocate", "ready", "model", "release"]
     assert float(ran.data["allocation_cost"]["amount"]) > float(receipt["cost"]["amount"])
+    assert live("leases", "--cost", "-o", "json").data["total"] == [ran.data["allocation_cost"]]
     validate("bench", ran.out)
     ignored = live("bench", "-m", "gemma-270m", "--allocation-cycles", "3", "--rate", "2", "--out", "x.json")
     assert (ignored.status, "--rate, --out would do nothing" in ignored.err) == (2, True)
     assert live("leases", "-q").out == ""
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(
+            "--load closed:1",
+            "--concurrency 2",
+            "--rate 2",
+            "--burstiness 2",
+            "--requests 2",
+            "--duration 1s",
+        ),
+        *("--max-duration 1s", "--warmup none", "--seed 1", "--processes 2", "--work synthetic"),
+        *("--prompts p.txt", "--input-tokens 3", "--output-tokens 3", "--tokenizer t.json"),
+        *("--slo ttft_p50=1s", "--max-error-rate 1", "--baseline b.json", "--max-regression 1"),
+        *("--out x.json", "--report x.md", "--save-result x.json", "--save-detailed", "--label x"),
+        *("--metadata a=b", "--shard 0/2", "--start-at 1", "--workers tcp://h:1", "--dialect openai2"),
+        *("--key-env K", "--key-file k", "--price-per-hour 1", "--body a=1", "--no-stream"),
+        "--request-timeout 1s",
+    ],
+)
+def test_what_allocation_cycles_would_ignore_is_refused_by_name(live: Operator, option: str) -> None:
+    ran = live("bench", "-m", "gemma-270m", "--allocation-cycles", "2", *option.split())
+    assert ran.status == 2
+    assert f"{option.split()[0]} would do nothing beside --allocation-cycles" in ran.err
+
+
+def test_what_only_a_named_server_needs_is_refused_without_one(live: Operator) -> None:
+    ran = live("bench", "-m", "gemma-270m", "--key-file", "k", "--price-per-hour", "1")
+    assert (ran.status, "--key-file, --price-per-hour would do nothing without" in ran.err) == (2, True)
+    assert live("leases", "--all", "-q").out == ""
+
+
+def test_the_options_are_told_in_groups(harpoon: Operator) -> None:
+    told = harpoon("bench", "--help").out
+    groups = ("Target", "Lease", "Load shape", "Work", "Measurement", "Gates", "Output", "Spread")
+    assert all(f"\n{group}:\n" in told for group in groups)
+    assert told.index("--slo") > told.index("Gates:")
+    assert "\nOptions of every command:\n" in harpoon("pools", "--help").out
 
 
 def test_a_held_lease_is_loaded_and_stays_held(live: Operator) -> None:
@@ -447,6 +608,22 @@ def test_a_load_that_the_ceiling_ends_is_status_10(live: Operator, monkeypatch: 
     assert [error["code"] for error in ran.json["errors"]] == ["cost_ceiling", "run_incomplete"]
     assert ran.data["report"]["verdict"]["reasons"][0].endswith("by --max-cost")
     assert ran.json["receipt"]["released"] is True
+    cost = ran.json["receipt"]["cost"]
+    assert live("leases", "--cost", "-o", "json").data["total"] == [cost]
+    assert ran.data["report"]["cost"]["total"] == cost
+    assert float(cost["amount"]) < 0.01
+
+
+def test_what_one_lease_cost_is_not_there_for_the_next() -> None:
+    price = Price(Decimal("3.60"), "USD")
+    settled = budget(price, 900, Decimal("0.1"), fixed=False)
+    order = Order(PoolId("pool"), Requirements(1, 1.0), settled.ttl_s, price=price)
+    ceiling, following = _left(settled, order, Money(Decimal("0.04"), "USD", Origin.ESTIMATED))
+    assert (settled.ttl_s, following.ttl_s) == (100, 60)
+    assert ceiling is not None
+    assert ceiling.max_cost == Decimal("0.06")
+    with pytest.raises(CostCeilingReached):
+        _left(settled, order, Money(Decimal("0.099"), "USD", Origin.ESTIMATED))
 
 
 def test_a_model_that_fits_no_pool_or_is_unknown_is_told_before_the_lease(live: Operator) -> None:
@@ -476,3 +653,68 @@ def test_a_signal_ends_the_run_early_tells_what_there_is_and_gives_the_lease_bac
 def validate(name: str, text: str) -> None:
     schema = json.loads((SCHEMAS / f"{name}.json").read_text())
     Draft202012Validator(schema).validate(json.loads(text))
+
+
+# Several models
+
+
+def test_models_are_asked_by_their_weights_and_each_has_its_figures(
+    harpoon: Operator, server: FaultyServer
+) -> None:
+    asks = ("--model", "small=3", "--model", "large", "--requests", "80", "--seed", "7", "-o", "json")
+    ran = harpoon("bench", "--endpoint", server.url, *asks, "--report", "r.csv", "--report", "r.html")
+    assert ran.status == 0, ran.err
+    report, asked = ran.data["report"], [json.loads(one.body)["model"] for one in server.requests]
+    assert report["run"]["model"] == "small=3, large=1"
+    assert {name: found["completed"] for name, found in report["by_model"].items()} == {
+        name: asked.count(name) for name in ("large", "small")
+    }
+    assert sum(one["rates"]["requests_per_s"] for one in report["by_model"].values()) == pytest.approx(
+        report["whole"]["rates"]["requests_per_s"]
+    )
+    assert 45 <= asked.count("small") <= 74
+    rows = [line.split(",")[1] for line in Path("r.csv").read_text().splitlines()[1:]]
+    assert sorted(rows) == sorted(asked)
+    assert "By model" in Path("r.html").read_text()
+    validate("bench", ran.out)
+
+
+def test_people_see_every_model_of_a_mix(harpoon: Operator, server: FaultyServer) -> None:
+    ran = harpoon("bench", "--endpoint", server.url, "-m", "small", "-m", "large", "--requests", "40")
+    assert ran.status == 0, ran.err
+    assert re.search(r"^model\tanswered\t", ran.out, re.MULTILINE)
+    assert {"large", "small"} <= {line.split("\t")[0] for line in ran.out.splitlines()}
+
+
+def test_parts_of_a_mix_are_put_together_model_by_model(harpoon: Operator, server: FaultyServer) -> None:
+    def models(*more: str) -> dict[str, int]:
+        ran = harpoon("bench", *more, "-o", "json")
+        assert ran.status == 0, ran.err
+        return {name: found["completed"] for name, found in ran.data["report"]["by_model"].items()}
+
+    load = ("--endpoint", server.url, "-m", "a=2", "-m", "b", "--requests", "40")
+    whole = models(*load)
+    for number in range(2):
+        models(*load, "--shard", f"{number}/2", "--out", f"part-{number}.json")
+    assert models("merge", "part-0.json", "part-1.json") == whole
+
+
+def test_one_lease_holds_every_model_of_a_mix(live: Operator) -> None:
+    mine = "[models.mine]\nvram_mb = 300\ntflops = 2\nserved_name = 'org/mine'\n"
+    live.configure(f"{live.config_file.read_text()}\n{mine}")
+    ran = live("bench", "-m", "gemma-270m=3", "-m", "mine", "--requests", "12", "-o", "json")
+    assert ran.status == 0, ran.err
+    assert ran.data["report"]["by_model"].keys() == {"gemma-270m", "org/mine"}
+    assert ran.data["report"]["run"]["gpu"] == "Card, 400 MB, 2 TFLOPS"
+    assert live("leases", "-q").out == ""
+
+
+def test_models_that_no_pool_holds_together_are_refused_before_the_lease(live: Operator) -> None:
+    live.configure(
+        "[models.here]\nvram_mb = 9\ntflops = 1\npools = ['pool']\n"
+        "[models.there]\nvram_mb = 9\ntflops = 1\npools = ['other']\n"
+    )
+    ran = live("bench", "-m", "here", "-m", "there")
+    assert (ran.status, "no pool may hold all of here, there" in ran.err) == (6, True), ran.err
+    assert "there is no model" in live("bench", "-m", "here", "-m", "gone=2").err
+    assert live("leases", "--all", "-q").out == ""

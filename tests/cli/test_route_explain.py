@@ -166,6 +166,12 @@ def test_options_that_would_be_ignored_are_refused(harpoon: Operator, line: tupl
     assert harpoon("route-explain", *line).status == 2
 
 
+def test_without_a_prompt_the_hint_is_about_this_command(harpoon: Operator) -> None:
+    for line in ((), ("",)):
+        ran = harpoon("route-explain", *line)
+        assert (ran.status, 'hint: harpoon route-explain "' in ran.err) == (2, True), ran.err
+
+
 def test_the_decision_keeps_to_its_schema(harpoon: Operator) -> None:
     document = harpoon("route-explain", PROMPT, "--what-if", "latency.qwen-30b=4", "-o", "json").json
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))

@@ -66,12 +66,14 @@ def _load_cells(found: Figures) -> Iterator[str]:
     yield f"{found.rates.error_rate:.3g} %"
 
 
-MODEL_HEAD = ("model", "answered", "failed", "output tokens")
+MODEL_HEAD = ("model", "answered", "requests/s", "tokens/s", "TTFT p50 ms", *LOAD_HEAD[2:])
 
 
 def model_rows(report: Report) -> list[tuple[str, ...]]:
-    """The cells of `MODEL_HEAD` for every model that was asked."""
-    return [
-        (name, f"{counts.completed:,}", f"{counts.failed:,}", f"{counts.output_tokens:,}")
-        for name, counts in report.models.items()
-    ]
+    """The cells of `MODEL_HEAD` for every model that was asked, of the part that the verdict is on."""
+    return [(name, *_model_cells(found)) for name, found in report.by_model.items()]
+
+
+def _model_cells(found: Figures) -> Iterator[str]:
+    requests, tokens, *tails = _load_cells(found)
+    yield from (f"{found.completed:,}", requests, tokens, milliseconds(tail(found, "ttft", 50.0)), *tails)

@@ -113,10 +113,10 @@ def told_latencies(report: Report, names: Iterable[str] | None = None) -> list[t
     return [(name, found[name]) for name in wanted]
 
 
-def tail(figures: Figures, name: str) -> float | None:
-    """The p99 of one latency in ms."""
+def tail(figures: Figures, name: str, percent: float = 99.0) -> float | None:
+    """A percentile of one latency in ms, by default the p99."""
     distribution = figures.latencies.get(name)
-    one = distribution.percentile(99.0) if distribution else None
+    one = distribution.percentile(percent) if distribution else None
     return one.ms if one else None
 
 

@@ -95,7 +95,7 @@ def _section(heading: str, *parts: Markup) -> Markup:
 def _verdict(report: Report) -> Markup:
     verdict = report.verdict
     found = "passed" if verdict.passed else "failed"
-    words = f"{verdict.validity.value}, {'passed' if verdict.passed else 'did not pass'}"
+    words = f"{verdict.validity.value}, {verdict.outcome}"
     wrong = [*verdict.reasons]
     if verdict.too_many_errors:
         wrong.append(f"{verdict.error_rate:.3g} % failed, {verdict.max_error_rate:g} % allowed")
@@ -123,7 +123,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str) -> 
 
 
 def _thresholds(report: Report) -> Markup:
-    words = {Standing.KEPT: "kept", Standing.MISSED: "missed", Standing.UNDECIDED: "no verdict"}
+    words = {Standing.KEPT: "kept", Standing.MISSED: "missed", Standing.UNDECIDED: "not known"}
     rows = [(check.figure, words[check.standing], check.sentence) for check in report.checks]
     return table(("figure", "standing", "measured"), rows, "What had to be kept")
 
@@ -242,6 +242,7 @@ def _facts(report: Report) -> Markup:
         "output tokens counted": counted,
         "started": run.started_at.isoformat(timespec="seconds"),
         "steady part": report.steady_marked,
+        "start skew": str(report.skew or ""),
         "harpoon": run.tool_version,
         **run.metadata,
     }

@@ -44,6 +44,8 @@ def pieces(source: Source) -> Iterator[str]:
     yield from _list("Why", report.verdict.reasons)
     yield from _list("Mind", report.verdict.warnings)
     yield from _thresholds(report)
+    if report.skew is not None:
+        yield f"Start skew: {report.skew}\n\n"
     yield from _sweep(report)
     yield from _latencies(report)
     yield from _rates(report)
@@ -70,10 +72,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _headline(report: Report) -> str:
     verdict = report.verdict
-    found = "passed" if verdict.passed else "did not pass"
     missed = ", ".join((*verdict.missed, *verdict.undecided))
     why = f" ({escaped(missed)})" if missed else ""
-    return f"harpoon bench {found}{why}: {verdict.validity.value}"
+    return f"harpoon bench {verdict.outcome}{why}: {verdict.validity.value}"
 
 
 def _about(report: Report) -> str:
@@ -95,7 +96,7 @@ def _list(heading: str, sentences: Sequence[str]) -> Iterator[str]:
 
 def _thresholds(report: Report) -> Iterator[str]:
     if report.checks:
-        marks = {Standing.KEPT: "kept", Standing.MISSED: "**missed**", Standing.UNDECIDED: "**no verdict**"}
+        marks = {Standing.KEPT: "kept", Standing.MISSED: "**missed**", Standing.UNDECIDED: "**not known**"}
         rows = [
             (escaped(check.figure), marks[check.standing], escaped(check.sentence)) for check in report.checks
         ]
@@ -114,7 +115,7 @@ def _sweep(report: Report) -> Iterator[str]:
 def _parts(report: Report) -> Iterator[str]:
     if report.phases:
         yield from table(PHASE_HEAD, [phase_row(phase) for phase in report.phases])
-    if len(report.models) > 1:
+    if report.by_model:
         yield from table(MODEL_HEAD, [(escaped(row[0]), *row[1:]) for row in model_rows(report)])
 
 
@@ -147,8 +148,7 @@ def _rates(report: Report) -> Iterator[str]:
 
 def comparison(found: Comparison) -> Iterator[str]:
     """A comparison of two runs, for a pull request."""
-    verdict = "passed" if found.passed else "did not pass"
-    yield f"## harpoon bench compare {verdict}\n\n"
+    yield f"## harpoon bench compare {found.outcome}\n\n"
     yield f"{escaped(found.new)} against {escaped(found.old)}, {found.max_regression:g} % worse allowed\n\n"
     yield from _list("Mind", found.warnings)
     rows = []

@@ -12,29 +12,18 @@ from datetime import UTC, datetime
 from harpoon_cli.bench import comma
 from harpoon_cli.bench.traces import Row
 
-COLUMNS = ("timestamp", "contexttokens", "generatedtokens")
+COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d{1,9})?\s*(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
 def recognises(line: str) -> bool:
     """Whether the header has all three columns."""
-    return set(COLUMNS) <= set(comma.names(line))
+    return comma.recognises(line, COLUMNS)
 
 
 def reader(line: str) -> tuple[int, Callable[[str], Row | None]]:
     """Rows by the header's columns, whichever else there are. One without generated tokens is left out."""
-    where: dict[str, int] = {}
-
-    def read(text: str) -> Row | None:
-        if not where:  # at the first row, so that a bad header is told as a fault of the file
-            where.update(comma.places(line, COLUMNS))
-        values = comma.picked(text, where)
-        made = comma.tokens("GeneratedTokens", values["generatedtokens"])
-        asked = comma.tokens("ContextTokens", values["contexttokens"])
-        at_s = _seconds(values["timestamp"])
-        return Row(at_s, asked, made) if made else None
-
-    return 1, read
+    return 1, comma.reader(line, COLUMNS, _seconds)
 
 
 def _seconds(text: str) -> float:

@@ -8,28 +8,17 @@ from collections.abc import Callable
 from harpoon_cli.bench import comma
 from harpoon_cli.bench.traces import Row
 
-COLUMNS = ("timestamp", "request tokens", "response tokens")
+COLUMNS = ("Timestamp", "Request tokens", "Response tokens")
 
 
 def recognises(line: str) -> bool:
     """Whether the header has all three columns."""
-    return set(COLUMNS) <= set(comma.names(line))
+    return comma.recognises(line, COLUMNS)
 
 
 def reader(line: str) -> tuple[int, Callable[[str], Row | None]]:
     """Rows by the header's columns, whichever else there are. One without an answer is left out."""
-    where: dict[str, int] = {}
-
-    def read(text: str) -> Row | None:
-        if not where:  # at the first row, so that a bad header is told as a fault of the file
-            where.update(comma.places(line, COLUMNS))
-        values = comma.picked(text, where)
-        made = comma.tokens("Response tokens", values["response tokens"])
-        asked = comma.tokens("Request tokens", values["request tokens"])
-        at_s = _seconds(values["timestamp"])
-        return Row(at_s, asked, made) if made else None
-
-    return 1, read
+    return 1, comma.reader(line, COLUMNS, _seconds)
 
 
 def _seconds(text: str) -> float:

@@ -44,7 +44,7 @@ def _ask(order: Order, text: Filler, index: int, row: traces.Row) -> Ask:
     tokens: int | None = row.input_tokens
     if row.prompt:
         tokens = order.count(prompt) if order.count else row.input_tokens or None
-    return Ask(index, (Message("user", prompt),), row.output_tokens, order.model_of(prompt), tokens)
+    return Ask(index, (Message("user", prompt),), row.output_tokens, order.model_of(index, prompt), tokens)
 
 
 def _made_up(seed: int, text: Filler, index: int, row: traces.Row) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.making import Route, TokenCount
+from harpoon_cli.bench.mix import mix_of
 from harpoon_cli.bench.plan import WHOLE, Plan, Shard
 from harpoon_cli.bench.recording import RequestLimits
 from harpoon_cli.bench.run import Paid, Run, Terms
@@ -25,7 +26,8 @@ from harpoon_cli.cli.bench.options import (
     WorkOptions,
 )
 from harpoon_cli.cli.bench.parts import start_ns
-from harpoon_cli.cli.bench.targets import named_target, route_of
+from harpoon_cli.cli.bench.targets import KEY_PLACES, named_models, named_target, route_of
+from harpoon_cli.cli.options import given
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Model, Money, Price, Step
 from harpoon_cli.errors import HarpoonError, UsageFault
@@ -63,7 +65,8 @@ class Began(Struct, frozen=True):
 class Course(Struct):
     """A load test on its way: what is known of it, whatever ends it.
 
-    models: those of the catalogue that may be asked; none where the server's own name was given.
+    models: those of the catalogue that may be asked; none where the server's own name was given. cost: of
+    all its leases, as their receipts say it.
     """
 
     plan: Plan
@@ -77,6 +80,7 @@ class Course(Struct):
     run: Run | None = None
     began: Began | None = None
     paid: Paid | None = None
+    cost: Money | None = None
     lease: LeaseTimes | None = None
     troubles: list[HarpoonError] = field(default_factory=list)
 
@@ -99,35 +103,23 @@ class Course(Struct):
 
 def refuse_terms(lease: LeaseOptions, why: str) -> None:
     """An option about a new lease that would be ignored, such as a ceiling on its cost, is refused."""
-    given = {
+    about_new = {
         "--pool": lease.pool,
         "--ttl": lease.ttl,
         "--timeout": lease.timeout,
         "--max-cost": lease.max_cost,
         "--allocation-cycles": lease.cycles,
     }
-    ignored = [name for name, value in given.items() if value is not None]
+    ignored = [name for name, value in about_new.items() if value is not None]
     if ignored:
         raise UsageFault(f"{', '.join(ignored)} would do nothing: {why}", hint="leave it out")
 
 
 def refuse_load(wishes: Wishes) -> None:
     """With --allocation-cycles nothing is sent: an option about a load or its result is refused."""
-    load, judge, report = wishes.load, wishes.judge, wishes.report
-    given = {
-        "--load": load.load,
-        "--concurrency": load.concurrency,
-        "--rate": load.rate,
-        "--requests": load.requests,
-        "--duration": load.duration,
-        "--max-duration": load.max_duration,
-        "--slo": judge.slo,
-        "--baseline": judge.baseline,
-        "--out": report.out,
-        "--report": report.report,
-        "--save-result": report.save_result,
-    }
-    ignored = [name for name, value in given.items() if value is not None]
+    about_load = (wishes.load, wishes.work, wishes.judge, wishes.report, wishes.shard)
+    ignored = [name for name in given(wishes.target) if name not in ("--model", "--route", "--endpoint")]
+    ignored += [name for group in about_load for name in given(group)]
     if ignored:
         raise UsageFault(
             f"{', '.join(ignored)} would do nothing beside --allocation-cycles, which sends no load",
@@ -135,23 +127,39 @@ def refuse_load(wishes: Wishes) -> None:
         )
 
 
+def refuse_beside(wishes: Wishes) -> None:
+    """Options that only mean something with --endpoint, or only in a whole run, are refused without it."""
+    target, shard = wishes.target, wishes.shard
+    if target.endpoint is None:
+        of_endpoint = ("--dialect", *KEY_PLACES, "--price-per-hour")
+        ignored = [name for name in given(target) if name in of_endpoint]
+        if ignored:
+            raise UsageFault(
+                f"{', '.join(ignored)} would do nothing without --endpoint",
+                hint="what is asked without it is the platform of the configuration",
+            )
+    if shard.shard is not None:
+        of_whole = ("--baseline", "--max-regression", "--report", "--save-result", "--save-detailed")
+        ignored = [name for name in (*given(wishes.judge), *given(wishes.report)) if name in of_whole]
+        if ignored:
+            raise UsageFault(
+                f"{', '.join(ignored)} would do nothing beside --shard: a part is written with --out alone",
+                hint="harpoon bench merge takes the parts and --report, harpoon bench compare the result",
+            )
+
+
 def settle_models(session: Session, course: Course) -> None:
     """Which models are asked: the one that is named, or those that the routing engine chooses among."""
     wishes = course.wishes.target
     if wishes.route:
-        if wishes.model is not None:
+        if wishes.model:
             raise UsageFault("--route chooses the model, and --model names one", hint="leave one of them out")
-        course.models, course.route = route_of(session)
-    elif wishes.model is None:
-        raise UsageFault(
-            "say which model to ask",
-            hint="--model NAME, as GET /v1/models of the server calls it, or --route",
-        )
-    elif wishes.endpoint is None:
-        course.models = (session.catalogue.find(wishes.model),)
-    if course.models:
-        name = "(by --route)" if wishes.route else course.models[0].served_name
-        course.plan = replace(course.plan, model=name)
+        course.models, course.route = route_of(wishes, session)
+        course.plan = replace(course.plan, model="(by --route)")
+        return
+    course.models, parts = named_models(wishes, session)
+    mix = mix_of(parts)
+    course.plan = replace(course.plan, model=str(mix or parts[0].model), mix=mix)
 
 
 async def on_named_server(session: Session, course: Course) -> None:
@@ -210,9 +218,7 @@ async def _run(session: Session, course: Course, terms: Terms, view: LiveView) -
     async with cluster(address) as workers:
         run = Spread(course.plan, terms, workers, on_stage=view.take)
         yield run
-        session.screen.note(
-            f"{len(workers)} workers, which began within {run.apart_ms or 0.0:.2f} ms of one another"
-        )
+        session.screen.note(f"{len(workers)} workers" + (f", start skew {run.skew}" if run.skew else ""))
 
 
 def _ending(terms: Terms, ends_at: datetime | None, ends_by: str) -> Terms:

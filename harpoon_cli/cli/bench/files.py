@@ -22,7 +22,10 @@ def text_in(path: Path) -> str:
     with open_file(path) as file:
         content = file.read(LARGEST_RESULT_BYTES + 1)
     if len(content) > LARGEST_RESULT_BYTES:
-        raise UsageFault(f"{path} is larger than any result", hint="name a file that bench --out wrote")
+        raise UsageFault(
+            f"{path} is larger than any result",
+            hint="harpoon bench ... --out FILE writes results, --shard I/N --out FILE parts",
+        )
     return content.decode("utf-8", "replace")
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from math import ceil
 from time import monotonic
 
@@ -32,8 +33,16 @@ from harpoon_cli.domain import (
     Requirements,
     Step,
 )
-from harpoon_cli.errors import BreakerOpen, CostCeilingReached, NotSent, PlatformError, Refused, TimedOut
-from harpoon_cli.leases.ceiling import Budget
+from harpoon_cli.errors import (
+    BreakerOpen,
+    CostCeilingReached,
+    NothingFits,
+    NotSent,
+    PlatformError,
+    Refused,
+    TimedOut,
+)
+from harpoon_cli.leases.ceiling import Budget, Ceiling, budget
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
 from harpoon_cli.leases.tenancy import Tenancy
 from harpoon_cli.pricing import cost_of_lease
@@ -123,8 +132,9 @@ async def _on_new(session: Session, course: Course, platform: Platform, where: L
     try:
         for _ in range(cycles or 1):
             first_step = len(session.steps)
+            ceiling, order = _left(settled, order, course.cost)
             try:
-                async with leased(session, lifecycle, order, ceiling=settled.ceiling) as tenancy:
+                async with leased(session, lifecycle, order, ceiling=ceiling) as tenancy:
                     await _use(session, course, platform, where, tenancy, ends_by=None if cycles else ends_by)
             finally:
                 _count(session, course, first_step)
@@ -137,6 +147,19 @@ async def _on_new(session: Session, course: Course, platform: Platform, where: L
         )
 
 
+def _left(settled: Budget, order: Order, spent: Money | None) -> tuple[Ceiling | None, Order]:
+    """What the next lease may cost and how long it may be, after what others of this command have cost.
+
+    `CostCeilingReached` where what is left of --max-cost pays for none.
+    """
+    if settled.ceiling is None or spent is None:
+        return settled.ceiling, order
+    terms = budget(
+        settled.ceiling.quoted, settled.ttl_s, settled.ceiling.max_cost - spent.amount, fixed=False
+    )
+    return terms.ceiling, replace(order, ttl_s=terms.ttl_s)
+
+
 def _count(session: Session, course: Course, first_step: int) -> None:
     """Add what a lease cost to the course's, and leave only its own steps on its receipt."""
     receipt = session.receipt
@@ -146,6 +169,9 @@ def _count(session: Session, course: Course, first_step: int) -> None:
     if receipt.price is not None and receipt.seconds_held is not None:
         before_s = (course.paid.held_s if course.paid else None) or 0.0
         course.paid = Paid(receipt.price, before_s + receipt.seconds_held)
+    if receipt.cost is not None:
+        before = course.cost.amount if course.cost else Decimal(0)
+        course.cost = replace(receipt.cost, amount=before + receipt.cost.amount)
 
 
 async def _terms(session: Session, course: Course) -> tuple[Lifecycle, Order, Budget]:
@@ -174,13 +200,28 @@ def _check_pays_for_the_load(course: Course, settled: Budget) -> None:
 
 
 def _requirements(course: Course) -> tuple[Requirements, Sequence[PoolId]]:
-    """What a slice must offer for every model that may be asked."""
+    """What the one slice must offer, and where it may be: it holds all models that are asked at once."""
     models: Sequence[Model] = course.models
     largest = max(models, key=lambda model: (model.vram_mb, model.tflops))
     wanted = Requirements(
-        vram_mb=largest.vram_mb, tflops=max(model.tflops for model in models), model=largest.name
+        vram_mb=sum(model.vram_mb for model in models),
+        tflops=max(model.tflops for model in models),
+        model=largest.name,
     )
-    return wanted, largest.pools
+    return wanted, _common_pools(models)
+
+
+def _common_pools(models: Sequence[Model]) -> tuple[PoolId, ...]:
+    """The pools that every model may use; empty for any. `NothingFits` where none is common to all."""
+    bound = [model for model in models if model.pools]
+    common = tuple(pool for pool in (bound[0].pools if bound else ()) if all(pool in m.pools for m in bound))
+    if bound and not common:
+        named = ", ".join(model.name for model in bound)
+        raise NothingFits(
+            f"no pool may hold all of {named}: a run is made on one lease",
+            hint="load them one after another, or give them a pool in common in the configuration",
+        )
+    return common
 
 
 def _long_enough_s(session: Session, course: Course) -> int | None:
@@ -241,10 +282,14 @@ def _spent_on(price: Price | None, since: datetime) -> Callable[[], Money | None
 
 
 async def _model_ready(session: Session, course: Course, platform: Platform, record: LeaseRecord) -> None:
-    """Ask for one token until it comes; raises what stood in its way where it does not come in time."""
-    wait_s = course.wishes.lease.timeout or session.settings.lease.ready_s
-    ends_s = monotonic() + wait_s
-    request = CompletionRequest(Prompt("Hello"), course.models[0].served_name, 1, None, record.lease_id)
+    """Ask every model for one token until it comes; raises what stood in its way where it comes too late."""
+    ends_s = monotonic() + (course.wishes.lease.timeout or session.settings.lease.ready_s)
+    for name in dict.fromkeys(model.served_name for model in course.models):
+        request = CompletionRequest(Prompt("Hello"), name, 1, None, record.lease_id)
+        await _answered(session, platform, request, ends_s)
+
+
+async def _answered(session: Session, platform: Platform, request: CompletionRequest, ends_s: float) -> None:
     while True:
         try:
             await platform.inference.complete(request)

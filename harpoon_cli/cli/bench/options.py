@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from typer import BadParameter, Option
 
 from harpoon_cli.cli.arguments import (
     MaxCostOption,
-    ModelOption,
     PoolOption,
     TimeoutOption,
     TtlOption,
@@ -18,6 +17,9 @@ from harpoon_cli.cli.arguments import (
     money,
 )
 from harpoon_cli.values import Struct
+
+MEASUREMENT = "Measurement"
+"""The title above options of several groups."""
 
 
 def percent(text: str) -> float:
@@ -34,7 +36,18 @@ def percent(text: str) -> float:
 class TargetOptions(Struct, frozen=True):
     """What is asked, and what it costs."""
 
-    model: ModelOption = None
+    title: ClassVar[str] = "Target"
+
+    model: Annotated[
+        list[str] | None,
+        Option(
+            "--model",
+            "-m",
+            metavar="NAME[=WEIGHT]",
+            help="A model of the catalogue, or as the server of --endpoint calls it. Repeats: each is asked "
+            "by its weight, -m small=3 -m large=1.",
+        ),
+    ] = None
     endpoint: Annotated[
         str | None,
         Option("--endpoint", metavar="URL", help="Load this server instead; nothing is leased."),
@@ -51,6 +64,18 @@ class TargetOptions(Struct, frozen=True):
     key_file: Annotated[
         Path | None,
         Option("--key-file", metavar="FILE", help="A file of yours (mode 0600) that holds that key."),
+    ] = None
+    key_command: Annotated[
+        str | None,
+        Option(
+            "--key-command",
+            metavar="COMMAND",
+            help="A program that prints that key, run without a shell: pass show llm.",
+        ),
+    ] = None
+    key_keyring: Annotated[
+        str | None,
+        Option("--key-keyring", metavar="SERVICE/USER", help="That key's entry in the system's keyring."),
     ] = None
     price: Annotated[
         Decimal | None,
@@ -77,6 +102,7 @@ class TargetOptions(Struct, frozen=True):
         float | None,
         Option(
             "--request-timeout",
+            rich_help_panel=MEASUREMENT,
             parser=duration,
             metavar="DURATION",
             help="A request that takes longer has failed; http.inference_s unless given.",
@@ -86,6 +112,8 @@ class TargetOptions(Struct, frozen=True):
 
 class LeaseOptions(Struct, frozen=True):
     """The lease that a run is made on."""
+
+    title: ClassVar[str] = "Lease"
 
     lease: Annotated[
         str | None,
@@ -109,6 +137,8 @@ class LeaseOptions(Struct, frozen=True):
 
 class LoadOptions(Struct, frozen=True):
     """When requests are sent."""
+
+    title: ClassVar[str] = "Load shape"
 
     load: Annotated[
         str | None,
@@ -153,6 +183,7 @@ class LoadOptions(Struct, frozen=True):
         float | None,
         Option(
             "--max-duration",
+            rich_help_panel=MEASUREMENT,
             parser=duration,
             metavar="DURATION",
             help="End the run after this whatever is left of it; it is then INCOMPLETE.",
@@ -161,7 +192,10 @@ class LoadOptions(Struct, frozen=True):
     warmup: Annotated[
         str,
         Option(
-            "--warmup", metavar="WHAT", help="What is left out at first: auto, none, 30s, 100 (requests)."
+            "--warmup",
+            rich_help_panel=MEASUREMENT,
+            metavar="WHAT",
+            help="What is left out at first: auto, none, 30s, 100 (requests).",
         ),
     ] = "auto"
     seed: Annotated[
@@ -169,12 +203,21 @@ class LoadOptions(Struct, frozen=True):
     ] = 0
     processes: Annotated[
         int,
-        Option("--processes", min=1, max=256, metavar="NUMBER", help="Load engines, one core each."),
+        Option(
+            "--processes",
+            rich_help_panel=MEASUREMENT,
+            min=1,
+            max=256,
+            metavar="NUMBER",
+            help="Load engines, one core each.",
+        ),
     ] = 1
 
 
 class WorkOptions(Struct, frozen=True):
     """What requests ask for."""
+
+    title: ClassVar[str] = "Work"
 
     work: Annotated[
         str | None,
@@ -198,12 +241,19 @@ class WorkOptions(Struct, frozen=True):
     ] = None
     tokenizer: Annotated[
         Path | None,
-        Option("--tokenizer", metavar="FILE", help="A tokenizer.json, to count where the server does not."),
+        Option(
+            "--tokenizer",
+            rich_help_panel=MEASUREMENT,
+            metavar="FILE",
+            help="A tokenizer.json, to count where the server does not.",
+        ),
     ] = None
 
 
 class JudgeOptions(Struct, frozen=True):
     """What the run is held against."""
+
+    title: ClassVar[str] = "Gates"
 
     slo: Annotated[
         str | None,
@@ -233,6 +283,8 @@ class JudgeOptions(Struct, frozen=True):
 class ReportOptions(Struct, frozen=True):
     """What is written, beside what is printed."""
 
+    title: ClassVar[str] = "Output"
+
     out: Annotated[
         Path | None,
         Option("--out", metavar="FILE", help="The whole result as JSON, to compare with and to merge."),
@@ -261,6 +313,8 @@ class ReportOptions(Struct, frozen=True):
 
 class ShardOptions(Struct, frozen=True):
     """One part of a run on many machines."""
+
+    title: ClassVar[str] = "Spread"
 
     shard: Annotated[
         str | None,

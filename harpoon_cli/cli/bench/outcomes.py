@@ -30,7 +30,6 @@ from harpoon_cli.cli.bench.parts import save_part
 from harpoon_cli.cli.bench.views import allocation_view, comparison_views, report_views
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import RunIncomplete
-from harpoon_cli.pricing import cost_of_lease
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Facts, Outcome
 
@@ -54,6 +53,7 @@ def outcome_of(session: Session, course: Course, files: Sequence[Wanted], baseli
         () if rows is None else (rows,),
         detailed=course.wishes.report.save_detailed,
         troubles=course.troubles,
+        strictly=course.wishes.judge.max_regression is not None,
     )
 
 
@@ -64,6 +64,7 @@ def _report(course: Course, run: Run) -> Report:
         missing=tuple(run.missing),
         paid=course.paid,
         lease=course.lease,
+        skew=run.skew,
     )
     return report_of(facts_of(course), course.plan, run.stages, by)
 
@@ -107,7 +108,7 @@ def _number(load: object, name: str) -> float | None:
 def _allocation(session: Session, course: Course, took: LeaseTimes) -> Outcome:
     paid = course.paid
     held_s = (paid.held_s or 0.0) if paid else 0.0
-    cost = cost_of_lease(paid.price, held_s, measured=False) if paid else None
+    cost = course.cost
     told = f"{words.money(cost)} for {words.duration(held_s)} in {len(took.released_s)} leases"
     return Outcome(
         data=BenchData(allocation=took, allocation_cost=cost),
@@ -150,19 +151,19 @@ def merged_outcome(session: Session, parts: Sequence[ShardResult], files: Sequen
         max_error_rate=whole.max_error_rate,
         missing=whole.missing,
         paid=Paid(whole.price) if whole.price else None,
+        skew=whole.skew,
     )
     report = report_of(whole.facts, whole.plan, [whole.stage], by)
-    session.screen.note(f"{len(parts)} parts, which began within {whole.apart_ms:.1f} ms of one another")
     return finished(session, report, None, files, (), detailed=False)
 
 
 def comparison_outcome(
-    session: Session, old: Path, new: Path, max_regression: float, reports: Sequence[Path]
+    session: Session, old: Path, new: Path, max_regression: float | None, reports: Sequence[Path]
 ) -> Outcome:
     """The outcome of a comparison of two result files."""
     refuse_unknown(reports)
     found = compare(
-        read_report(old), read_report(new), max_regression=max_regression, names=(str(old), str(new))
+        read_report(old), read_report(new), max_regression=max_regression or 0.0, names=(str(old), str(new))
     )
     written = tell_comparison(found, reports)
     annotate_comparison(session, found)
@@ -171,5 +172,5 @@ def comparison_outcome(
         views=[*comparison_views(found)],
         ids=found.regressed,
         notes=[f"wrote {path}" for path in written],
-        errors=[*regressions(found)],
+        errors=[*regressions(found, strictly=max_regression is not None)],
     )

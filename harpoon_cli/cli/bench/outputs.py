@@ -20,6 +20,7 @@ from harpoon_cli.cli.bench.views import comparison_views, report_views
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import (
     HarpoonError,
+    NotJudged,
     Regressed,
     RunIncomplete,
     RunInvalid,
@@ -81,9 +82,10 @@ def finished(
     *,
     detailed: bool,
     troubles: Sequence[HarpoonError] = (),
+    strictly: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Outcome:
-    """Write the files, tell the CI service, and give the outcome with its status."""
+    """Write the files, tell the CI service, and give the outcome with its status; see `regressions`."""
     source = Source(report, tuple(rows), detailed, comparison)
     written, faults = _written(files, source)
     _tell_github(session, source, environ)
@@ -96,7 +98,7 @@ def finished(
         ids=written,
         receipt=session.receipt,
         notes=[f"wrote {name}" for name in written],
-        errors=[*troubles, *shortcomings(report), *regressions(comparison), *faults],
+        errors=[*troubles, *shortcomings(report), *regressions(comparison, strictly=strictly), *faults],
     )
 
 
@@ -132,8 +134,10 @@ def shortcomings(report: Report) -> Iterator[HarpoonError]:
             hint="see --max-error-rate",
         )
     for check in report.checks:
-        if check.standing is not Standing.KEPT:
+        if check.standing is Standing.MISSED:
             yield ThresholdsMissed(check.sentence)
+        elif check.standing is Standing.UNDECIDED:
+            yield NotJudged(check.sentence)
 
 
 def _example(report: Report) -> str:
@@ -142,8 +146,11 @@ def _example(report: Report) -> str:
     return f' ("{found[0]}")' if found else ""
 
 
-def regressions(comparison: Comparison | None) -> Iterator[HarpoonError]:
-    """What a comparison shows to be worse, or why it shows nothing."""
+def regressions(comparison: Comparison | None, *, strictly: bool = False) -> Iterator[HarpoonError]:
+    """What a comparison shows to be worse, or why it shows nothing.
+
+    strictly: a bound was given for every figure, so those of which nothing is known do not pass either.
+    """
     if comparison is None:
         return
     worse = {one.figure: one.change_percent for one in comparison.figures}
@@ -159,6 +166,12 @@ def regressions(comparison: Comparison | None) -> Iterator[HarpoonError]:
         yield RunInvalid(
             "the comparison says nothing: the runs are too short to tell a change from chance",
             hint="let both last longer: --duration 30s",
+        )
+    elif strictly and comparison.undecided:
+        yield NotJudged(
+            f"{', '.join(comparison.undecided)}: not known whether worse than in {comparison.old}, there are "
+            "too few samples",
+            hint="let both last longer: --duration 5m",
         )
 
 

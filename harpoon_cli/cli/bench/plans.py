@@ -24,13 +24,13 @@ PROMPT_FILES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "sharegpt", ".tx
 """What a file of prompts is read as, by its suffix."""
 
 
-def plan_of(load: LoadOptions, work: WorkOptions, model: str) -> Plan:
-    """The plan of these options; `UsageFault` where they contradict each other."""
+def plan_of(load: LoadOptions, work: WorkOptions) -> Plan:
+    """The plan of these options, of no model yet; `UsageFault` where they contradict each other."""
     shape = load_of(load)
     return Plan(
         load=shape,
         work=_work_of(work, shape),
-        model=model,
+        model="",
         seed=load.seed,
         warm_up=warm_up_of(load.warmup),
     )

@@ -27,7 +27,7 @@ from harpoon_cli.bench.reports._words import (
     told_latencies,
 )
 from harpoon_cli.bench.slo import Standing
-from harpoon_cli.bench.verdict import Validity
+from harpoon_cli.bench.verdict import NOT_KNOWN, PASSED, Validity
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Text, Tone
 
@@ -53,8 +53,8 @@ def report_views(report: Report) -> Iterator[View]:
     if report.phases:
         rows = [phase_row(phase) for phase in report.phases]
         yield Table([Column("phase", "phase"), Column("window_s", PHASE_HEAD[1]), *_load_columns()], rows)
-    if len(report.models) > 1:
-        names = ("model", "answered", "failed", "output_tokens")
+    if report.by_model:
+        names = ("model", "answered", *_LOAD_COLUMNS[:2], "ttft_p50_ms", *_LOAD_COLUMNS[2:])
         yield Table(_columns(names, MODEL_HEAD), model_rows(report))
     if report.lease is not None:
         yield allocation_view(report.lease)
@@ -130,10 +130,15 @@ def _verdict(report: Report) -> Iterator[tuple[str, Cell | str]]:
             "arrival times",
             (f"by {watch.stamped.value}, at most {milliseconds(watch.error_bound_ms)} ms late (99.9 %)"),
         )
+    if report.skew is not None:
+        yield "start skew", str(report.skew)
     if any("*" in cell for name in report.judged.latencies.values() for cell in latency_row("", name)):
         yield "*", LATENCY_NOTE.removeprefix("* ")
-    passed = verdict.passed
-    yield "verdict", Cell("passed" if passed else "did not pass", Tone.GOOD if passed else Tone.BAD)
+    yield "verdict", _outcome(verdict.outcome)
+
+
+def _outcome(outcome: str) -> Cell:
+    return Cell(outcome, {PASSED: Tone.GOOD, NOT_KNOWN: Tone.WARN}.get(outcome, Tone.BAD))
 
 
 def _window(report: Report) -> str:
@@ -202,11 +207,8 @@ def comparison_views(comparison: Comparison) -> Iterator[View]:
         for one in comparison.figures
     ]
     yield Table(columns, rows, title=f"{comparison.old} → {comparison.new}")
-    passed = comparison.passed
     facts: list[tuple[str, Cell | str]] = [("mind", Cell(one, Tone.WARN)) for one in comparison.warnings]
-    facts.append(
-        ("comparison", Cell("passed" if passed else "did not pass", Tone.GOOD if passed else Tone.BAD))
-    )
+    facts.append(("comparison", _outcome(comparison.outcome)))
     yield Facts(facts)
 
 

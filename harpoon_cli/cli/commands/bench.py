@@ -14,6 +14,7 @@ from harpoon_cli.cli.bench.drive import (
     Course,
     Wishes,
     on_named_server,
+    refuse_beside,
     refuse_load,
     refuse_terms,
     settle_models,
@@ -56,6 +57,7 @@ DATA = "harpoon_cli.cli.bench.data:BenchData"
             "bench -m llama --endpoint http://127.0.0.1:8000/v1 --concurrency 64",
             "any OpenAI-compatible server",
         ),
+        ("bench -m small=3 -m large=1 --endpoint http://127.0.0.1:8000/v1", "a mix of models, by weight"),
         ("bench -m qwen-30b --load sweep:to=256 --report sweep.html", "how much load it takes, with plots"),
         ("bench -m qwen-30b --out new.json --baseline old.json --max-regression 5%", "worse than before?"),
         ("bench -m qwen-30b --allocation-cycles 5", "how long leasing takes, without load"),
@@ -76,7 +78,8 @@ async def bench(
 
     Latencies, throughput, errors and cost, with bounds on what chance and the tool itself leave open. A run
     whose figures are the tool's own ends as INVALID (status 12), one that a part is missing of as INCOMPLETE
-    (13); missed thresholds, too many errors and regressions are status 8.
+    (13); missed thresholds, those that too few samples leave open, too many errors and regressions are
+    status 8.
     """
     if report.definitions:
         return _definitions()
@@ -98,9 +101,10 @@ async def _run(session: Session, wishes: Wishes) -> Outcome:
 
     if wishes.lease.cycles is not None:
         refuse_load(wishes)
+    refuse_beside(wishes)
     files = wanted_files(wishes.report)
     baseline, thresholds = _held_against(wishes.judge)
-    plan = plan_of(wishes.load, wishes.work, wishes.target.model or "")
+    plan = plan_of(wishes.load, wishes.work)
     with TemporaryDirectory(prefix="harpoon-bench-") as folder:
         rows_in = Path(folder) if need_rows(files) else None
         course = Course(plan, thresholds, wishes, rows_in, shard_of(wishes.shard, plan, wishes.report.out))
@@ -112,6 +116,10 @@ def _held_against(judge: JudgeOptions) -> tuple[Report | None, tuple[Threshold, 
     """The baseline and the thresholds, where there are any: most runs load nothing for them."""
     baseline: Report | None = None
     thresholds: tuple[Threshold, ...] = ()
+    if judge.baseline is None and judge.max_regression is not None:
+        raise UsageFault(
+            "--max-regression needs --baseline", hint="--baseline FILE, or harpoon bench compare"
+        )
     if judge.baseline is not None:
         from harpoon_cli.cli.bench.files import read_report
 
@@ -132,7 +140,8 @@ async def _course(
         session.so_far = _outcome(session, course, files, baseline)
         raise
     except HarpoonError as trouble:
-        if course.run is None or not course.run.stages:
+        cycles_done = course.lease is not None and course.lease.released_s
+        if not cycles_done and (course.run is None or not course.run.stages):
             raise
         course.troubles.append(trouble)
     return _outcome(session, course, files, baseline)
@@ -191,11 +200,12 @@ async def compare(
     """Compare two results figure by figure, by a test that tells a change from chance.
 
     A figure has regressed where it is worse than chance explains, and by more than --max-regression; the
-    status is then 8.
+    status is then 8. Where --max-regression is given it is 8 as well for figures of which there are too few
+    samples to know.
     """
     from harpoon_cli.cli.bench.outcomes import comparison_outcome
 
-    return comparison_outcome(session, old, new, max_regression or 0.0, report or [])
+    return comparison_outcome(session, old, new, max_regression, report or [])
 
 
 @command(

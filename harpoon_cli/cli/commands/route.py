@@ -145,7 +145,7 @@ async def record(
 
     Give two thumbs, or two answers, which are compared with the expected one or else with each other.
     """
-    text = await read_prompt(prompt, file)
+    text = await read_prompt(prompt, file, "route record")
     if small and large and small_answer is None and large_answer is None and expected is None:
         row = ModelOutcome(text, float(small is Thumb.UP), float(large is Thumb.UP), group or text)
     elif small_answer is not None and large_answer is not None and not small and not large:

@@ -122,7 +122,7 @@ async def route_explain(
     if explain.batch is not None:
         _refuse_with("--batch", prompt, file, explain.expect)
         return await _forecast(session, explain, asked, pool, system)
-    text = Prompt(await read_prompt(prompt, file), system)
+    text = Prompt(await read_prompt(prompt, file, "route-explain"), system)
     pools = await _pools(session, explain, asked, pool)
     inputs = assume(inputs_for(session, text, pools, asked), explain.what_if or ())
     return _held_against(outcome_of(inputs, installed()), expected)

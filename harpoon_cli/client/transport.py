@@ -113,10 +113,11 @@ class Transport:
         body: object | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        may_be_empty: bool = False,
     ) -> object:
-        """Make one request and give the JSON of its whole answer; None where a success has no body."""
+        """Make one request and give the JSON of its whole answer; None where it may be empty, and is."""
         async with self._asked(_Question(method, path, body, headers, query), deadline_s) as answer:
-            return await answer.value(self._network.max_body_bytes)
+            return await answer.value(self._network.max_body_bytes, may_be_empty=may_be_empty)
 
     @asynccontextmanager
     async def events(
@@ -130,9 +131,11 @@ class Transport:
         asks = {"accept": "text/event-stream", **(headers or {})}
         async with self._asked(_Question("POST", path, body, asks), deadline_s) as answer:
             if answer.kind != "text/event-stream":
-                if answer.kind == "application/json":
-                    await answer.value(ERROR_BODY_BYTES)  # raises what it tells
-                raise answer.garbled(f"sent {answer.kind!r} when asked for an event stream")
+                said = f"sent {answer.kind!r} when asked for an event stream"
+                if answer.kind != "application/json":
+                    raise answer.unreadable(said)
+                await answer.value(ERROR_BODY_BYTES, may_be_empty=False)  # raises what it tells
+                raise answer.garbled(said)
             async with aclosing(answer.pieces(self._network.max_body_bytes)) as pieces:
                 yield pieces
                 with suppress(TimeoutError, PlatformError):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn, TypeVar
 
-from harpoon_cli.errors import GarbledAnswer
+from harpoon_cli.errors import GarbledAnswer, UnreadableAnswer
 
 BODY_CAP_BYTES = 16 * 1024 * 1024
 """The longest body that is read where no other figure is set."""
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 def parse_json(body: bytes | bytearray, cap_bytes: int = BODY_CAP_BYTES) -> object:
-    """The JSON value in `body`; `GarbledAnswer` for anything else: NaN, 1e999, a name twice in one object.
+    """The JSON value in `body`; `UnreadableAnswer` for anything else: NaN, 1e999, a name twice in one object.
 
     Nor is anything read that takes more than three times `cap_bytes` of memory: `[[],[],…` takes thirty times
     its own size.
@@ -51,7 +51,7 @@ def parse_json(body: bytes | bytearray, cap_bytes: int = BODY_CAP_BYTES) -> obje
         )
     except (ValueError, RecursionError) as cause:
         reason = "nested too deeply" if isinstance(cause, RecursionError) else str(cause)
-        raise GarbledAnswer(f"this is not JSON ({reason})") from cause
+        raise UnreadableAnswer(f"this is not JSON ({reason})") from cause
 
 
 def _memory_bytes(body: bytes | bytearray) -> int:

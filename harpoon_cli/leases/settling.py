@@ -33,6 +33,10 @@ from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.patience import Patience
 
 OVER = (LeaseState.RELEASED, LeaseState.REFUSED)
+LIVE = (LeaseStatus.ACTIVE, LeaseStatus.PENDING)
+
+LOOKS = 4
+"""After so many looks that show it live, an accepted release has done nothing, and is asked for again."""
 
 NOT_YET = (409, 423, 425)
 """Refusals of a release that say "not now": the lease is still starting, or already ending."""
@@ -259,10 +263,15 @@ class Settling:
 
     async def _until_gone(self, record: LeaseRecord) -> None:
         pauses = self.patience.pauses()
-        while (accepted := await self._accepted(record)) is None:
-            await self.sleep(next(pauses))
-        while accepted and await self._is_there(record):
-            await self.sleep(next(pauses))
+        while (accepted := await self._accepted(record)) is not False:
+            looks = 0
+            while accepted and looks < LOOKS:
+                if (shown := await self._shown_as(record)) is LeaseStatus.GONE:
+                    return
+                looks += shown in LIVE
+                await self.sleep(next(pauses))
+            if not accepted:
+                await self.sleep(next(pauses))
 
     async def _accepted(self, record: LeaseRecord) -> bool | None:
         """Ask for the end: True where the platform will end it, False where it has; None to ask again."""
@@ -289,12 +298,13 @@ class Settling:
         except (NoSuchLease, DoubtfulAbsence) as absence:
             return await self.evidence.is_gone(record, absence, ended=False)
 
-    async def _is_there(self, record: LeaseRecord) -> bool:
-        """After an accepted release: does the platform still show it?"""
+    async def _shown_as(self, record: LeaseRecord) -> LeaseStatus:
+        """After an accepted release: as what the platform shows it; as releasing where it does not say."""
         try:
-            return (await self.control.lease(id_of(record))).status is not LeaseStatus.GONE
+            return (await self.control.lease(id_of(record))).status
         except (NoSuchLease, DoubtfulAbsence) as absence:
-            return not await self.evidence.is_gone(record, absence, ended=True)
+            gone = await self.evidence.is_gone(record, absence, ended=True)
         except NotOffered:
             lacks = await self.evidence.list_lacks(id_of(record))
-            return lacks is not None and not (lacks and self.evidence.was_visible(record))
+            gone = lacks is None or (lacks and self.evidence.was_visible(record))
+        return LeaseStatus.GONE if gone else LeaseStatus.RELEASING

@@ -1,6 +1,6 @@
 """Makes one call of a command fail once, in every way, and counts what ends well all the same.
 
-    python benchmarks/faults.py [--without keys,lists,metadata,ttl] [--form FORM …] [--command NAME …]
+    python benchmarks/faults.py [--without keys,lists,metadata,ttl] [--form FORM …] [--command NAME …] [--say]
 
 Real processes on a real loopback server (`tests/chaos/platform.py`). A form with a + has had its effect
 before it goes wrong. Exits with 1 where a lease was given twice, or a prompt may have run twice without keys.
@@ -70,7 +70,7 @@ def main() -> int:
             found = list(pool.map(lambda one: _tried(platform, nature, one[1], one[0]), enumerate(cases)))
     finally:
         platform.close()
-    return _told(found)
+    return _told(found, say=arguments.say)
 
 
 def _arguments() -> argparse.Namespace:
@@ -79,6 +79,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--form", action="append", default=[])
     parser.add_argument("--command", action="append", choices=tuple(CALLS_OF), default=[])
     parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--say", action="store_true", help="what each that did not end well has said")
     return parser.parse_args()
 
 
@@ -120,8 +121,8 @@ def _twice(report: dict[str, Any], nature: Nature) -> str:
     return "prompt" if len(ran) > 1 and not nature.keys else ""
 
 
-def _told(found: Sequence[Came]) -> int:
-    """Print the shares by command and call, and every one that did not end well."""
+def _told(found: Sequence[Came], *, say: bool) -> int:
+    """Print the shares by command and call, and the forms that did not end well."""
     cells: dict[tuple[str, str], list[Came]] = defaultdict(list)
     for one in found:
         cells[one.case.command, one.case.fault.call].append(one)
@@ -131,7 +132,7 @@ def _told(found: Sequence[Came]) -> int:
         failed = ", ".join(one.case.form for one in some if not one.well)
         print(f"{command:<9}{call:<11}{well:>4} of {len(some):<4}{well / len(some):>5.0%}  {failed}")
     for one in found:
-        if not one.well:
+        if say and not one.well:
             what = f"{one.case.command} {one.case.fault.call} {one.case.form}"
             print(f"  {what} {one.took_s:.1f} s: {one.said[-300:]}")
     twice = Counter(one.twice for one in found if one.twice)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from harpoon_cli.routing.decision import Quality
 from harpoon_cli.routing.fit import Fitted, fit
 from harpoon_cli.routing.measures import rank
 from harpoon_cli.routing.weights_file import dump
+from harpoon_cli.values import replace
 
 TARGET = Path(harpoon_cli.routing.__file__).with_name("weights.bin")
 QUALITY = Quality(

@@ -9,7 +9,6 @@ that what fits here fits there. One [models.NAME] table changes any of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TypeVar
@@ -17,12 +16,12 @@ from typing import TypeVar
 from harpoon_cli.built_in import BUILT_IN_MODELS
 from harpoon_cli.domain import Model, PoolId
 from harpoon_cli.errors import ConfigurationFault, NoSuchModel
+from harpoon_cli.values import Struct
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
+class ModelEntry(Struct, frozen=True):
     """What a user says about a model; None leaves a value as it is."""
 
     vram_mb: int | None = None
@@ -40,8 +39,7 @@ DEFAULT_CONTEXT_TOKENS = 8192
 """The context of a user's model that does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(Struct, frozen=True):
     """Models by their name in lower case."""
 
     models: Mapping[str, Model]

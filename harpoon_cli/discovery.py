@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """A package whose files are choices; a choice's name is its file's name, and `_` in front hides a file.
 
     package and places are the package's `__name__` and `__path__`; noun is what one choice is called.

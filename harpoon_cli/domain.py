@@ -7,11 +7,12 @@ Money is `Decimal`, times are aware UTC, durations are seconds in names that end
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
+
+from harpoon_cli.values import Struct, field
 
 PoolId = NewType("PoolId", str)
 """A pool's id as the platform writes it; integers are kept as their decimal text."""
@@ -32,21 +33,22 @@ class Origin(StrEnum):
     ESTIMATED = "estimated"
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A value that must not be printed; only `reveal` gives it, and only the transport calls that."""
 
-    _value: str = field(repr=False)
+    _value: str
 
     def reveal(self) -> str:
         return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
 
     def __str__(self) -> str:
         return "***"
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     """What a lease costs by the hour."""
 
     per_hour: Decimal
@@ -54,8 +56,7 @@ class Price:
     origin: Origin = Origin.QUOTED
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """An amount, in which currency, and how it is known."""
 
     amount: Decimal
@@ -63,8 +64,7 @@ class Money:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(Struct, frozen=True):
     """What a slice must offer: memory in MB and TFLOPS, for a model where one is named."""
 
     vram_mb: int
@@ -72,8 +72,7 @@ class Requirements:
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
+class Gpu(Struct, frozen=True):
     """The slice a lease gives: the card's name and the share of it."""
 
     model: str
@@ -87,8 +86,7 @@ OUT_OF_SERVICE = frozenset(
 """A pool's status, in lower case, that means that nothing new can be leased there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """A set of GPUs shared by tenants. None means the platform does not say.
 
     gpu_vram_mb and gpu_tflops are one card's, the most a single slice can have; the *_free and *_total
@@ -154,8 +152,7 @@ class LeaseStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """Our right to a slice of a pool, as the platform tells it."""
 
     id: LeaseId
@@ -168,8 +165,7 @@ class Lease:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseRequest:
+class LeaseRequest(Struct, frozen=True):
     """Everything an allocate sends, frozen before it is first sent, so that a repeat is the same request.
 
     ttl_s is asked for in whole seconds; metadata holds our reference and the owner's tag.
@@ -194,8 +190,7 @@ class LeaseState(StrEnum):
     RELEASED = "released"
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """Who asked for a lease: shown in `leases`, and sent as a tag so that a list can be searched for ours.
 
     home marks the ledger that names it: two users of one name, on two hosts of one name, have two.
@@ -212,8 +207,7 @@ class Owner:
         return f"{who} ({self.run_id})" if self.run_id else who
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseRecord:
+class LeaseRecord(Struct, frozen=True):
     """One row of the ledger: what we asked for, what we know became of it, and when.
 
     endpoint names the platform it was asked of ("sandbox", or a URL with a mark of the key). The times are
@@ -251,8 +245,7 @@ class LeaseRecord:
         return self.request.reference
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """An entry of the catalogue.
 
     served_name is what the inference server calls it; pools, where not empty, are the only ones it may use;
@@ -277,8 +270,7 @@ class Model:
         return Requirements(vram_mb=self.vram_mb, tflops=self.tflops, model=self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """What is asked of a model."""
 
     text: str
@@ -289,8 +281,7 @@ GIVEN_UP = frozenset({"abort", "aborted", "cancelled", "canceled", "error", "fai
 """The finish reasons that servers give for an end that is none: the engine failed, or dropped the request."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionRequest:
+class CompletionRequest(Struct, frozen=True):
     """One question to a data plane. `model` is the served name; None leaves a value to the server.
 
     logprobs asks for the tokens' log-probabilities with a whole answer, where the dialect has them.
@@ -304,8 +295,7 @@ class CompletionRequest:
     logprobs: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens as the server counted them."""
 
     prompt_tokens: int
@@ -313,15 +303,13 @@ class Usage:
     total_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(Struct, frozen=True):
     """A piece of an answer, as it arrived."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """A whole answer. `engine` is what produced it, where the platform says ("simulated", "llama.cpp").
 
     mean_logprob is the mean of its tokens' natural log-probabilities, where they were asked for and given.
@@ -335,16 +323,14 @@ class Completion:
     mean_logprob: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step of a command and the seconds it took, measured by a monotonic clock."""
 
     name: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tenure:
+class Tenure(Struct, frozen=True):
     """What one lease came to.
 
     seconds_held runs from the moment the request for it was sent to its confirmed end (to now, where it goes
@@ -366,8 +352,7 @@ class Tenure:
     believed_gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What a command held, for how long, at what price, and what it did with it.
 
     seconds_held, idle_share and cost are as in `Tenure`, so far where the lease is kept: the command that

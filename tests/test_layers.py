@@ -12,14 +12,15 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "harpoon_cli"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GROUND = {"domain", "errors"}
+GROUND = {"domain", "errors", "values"}
 MAY_IMPORT = {
     "__init__": set(),
     "errors": set(),
-    "domain": set(),
+    "values": set(),
+    "domain": {"values"},
     "built_in": set(),
     "durations": set(),
-    "veil": {"domain"},
+    "veil": {"domain", "values"},
     "amounts": set(),
     "pricing": GROUND | {"amounts"},
     "catalogue": GROUND | {"built_in"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "leases": GROUND | {"amounts", "pricing", "client.service", "client.retry", "client.guard"},
     "render": GROUND | {"amounts", "veil"},
     "settings": GROUND | {"catalogue", "durations"},
-    "discovery": {"errors"},
+    "discovery": {"errors", "values"},
     "bench": GROUND | {"__init__", "client", "discovery", "durations", "leases", "pricing", "routing"},
     "sandbox": GROUND | {"client"},
     "cli": GROUND
@@ -55,6 +56,7 @@ MAY_IMPORT = {
 
 OWNERS = {
     "httpx": ["client/transport.py"],
+    "msgspec": ["values.py"],
     "httpcore": ["client/sockets.py"],
     "tenacity": ["client/retry.py"],
     "h11": ["sandbox/server.py"],

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from random import Random
 from typing import Annotated
 
 from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import choice
+from harpoon_cli.values import Struct
 
 Spacing = Annotated[str, Parameter(choice("poisson", "even"), "how requests follow one another", "arrivals")]
 """The parameter of a shape whose requests may come evenly or as those of independent clients."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """A stretch of time in which the rate, in requests a second, goes straight from one value to another.
 
     lasts_s may be infinite where the rate does not change.

@@ -5,23 +5,22 @@ An ask is a pure function of the work, the seed and its index; which shard makes
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import count, islice
 from pathlib import Path
-from struct import Struct
 
 from harpoon_cli.bench.sample import Ask, Message
+from harpoon_cli.values import Struct
 
-_FOUR = Struct("<4Q")
+_FOUR = struct.Struct("<4Q")
 _STEP = 2.0**-52
 
 LEAST_CONVERSATIONS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What is wanted of a work.
 
     first_index is the first ask's; conversations begin anew there. Only asks whose key is `mine` are made:
@@ -37,8 +36,7 @@ class Order:
     at_once: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """An ask before it has a place in a plan. input_tokens is of these messages only, None if not known."""
 
     messages: tuple[Message, ...]
@@ -46,10 +44,8 @@ class Draft:
     input_tokens: int | None
 
 
-class Work:
+class Work(Struct, frozen=True, kw_only=True):
     """Something to ask; every source of prompts is one."""
-
-    __slots__ = ()
 
     @property
     def files(self) -> Sequence[Path]:

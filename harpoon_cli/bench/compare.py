@@ -13,7 +13,6 @@ Both runs' steady parts are compared where both mark one, else all of both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from harpoon_cli.bench.definitions import BY_NAME, Better
@@ -26,6 +25,7 @@ from harpoon_cli.bench.statistics.permutation import difference_of_shares, holm
 from harpoon_cli.bench.timeline import Window
 from harpoon_cli.bench.verdict import Validity
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 SIGNIFICANT = 0.05
 
@@ -46,8 +46,7 @@ class Change(StrEnum):
     UNTESTED = "not tested"
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """One figure of both runs. change_percent: of new over old, None where old is 0 or one is not there.
 
     p_value: corrected for the number of figures; None where there is no test.
@@ -62,8 +61,7 @@ class Compared:
     change: Change
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """All figures of both runs; regressed and undecided ones by name; what makes the comparison doubtful.
 
     max_regression is in per cent. passed: nothing regressed, and both runs can be believed.
@@ -79,8 +77,7 @@ class Comparison:
     passed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Tested:
+class _Tested(Struct, frozen=True):
     figure: str
     unit: str
     better: Better

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Context, Decimal
 
 from harpoon_cli.bench.figures import Figures
 from harpoon_cli.domain import Money, Price
 from harpoon_cli.pricing import cost_of_lease, cost_per_million_tokens
+from harpoon_cli.values import Struct
 
 _EXACT = Context(prec=50)
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """The lease's cost, and what of it falls to a request and to a million tokens; None of none.
 
     Every amount says how it is known: at a quoted price, or with estimated seconds.

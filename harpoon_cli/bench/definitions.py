@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from harpoon_cli.values import Struct
 
 
 class Better(StrEnum):
@@ -17,8 +18,7 @@ class Better(StrEnum):
     NEITHER = "neither"
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """One figure. `vllm` is the name of the same thing in vLLM's result file, None where it has none.
 
     With distribution=True it has percentiles, and `formula` is of one request (of one gap, for `itl`).

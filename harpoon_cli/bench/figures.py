@@ -8,7 +8,6 @@ leaves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil, inf, isfinite
 
 from harpoon_cli.bench.measures import LATENCIES, LOWEST, NS_PER_S, PHASES
@@ -18,6 +17,7 @@ from harpoon_cli.bench.slo import Measured
 from harpoon_cli.bench.statistics.histogram import MILLION, Histogram, Ranks, merged
 from harpoon_cli.bench.statistics.intervals import bounds, bunching, fewest_for
 from harpoon_cli.bench.timeline import Window
+from harpoon_cli.values import Struct
 
 PERCENTILES_PPM = (500_000, 750_000, 900_000, 950_000, 990_000, 999_000)
 
@@ -32,8 +32,7 @@ _TOLERANCE = 0.0005
 """What is in a bucket may be off its middle by this share."""
 
 
-@dataclass(frozen=True, slots=True)
-class Percentile:
+class Percentile(Struct, frozen=True):
     """One percentile, in ms. None where nothing was measured.
 
     with_failures_ms is None also where a failure stands there. low_ms, high_ms: the true one lies between
@@ -51,8 +50,7 @@ class Percentile:
     read_high_ms: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(Struct, frozen=True):
     """The figures of one latency. count: those of good answers (gaps, for itl); failures: those that never
     were.
 
@@ -73,8 +71,7 @@ class Distribution:
         return next((one for one in self.percentiles if one.percent == percent), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """The figures that are one number, in the units of their definitions; None where there is no SLO."""
 
     requests_per_s: float
@@ -86,8 +83,7 @@ class Rates:
     error_rate: float
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """All figures of a run or a window; from_s to to_s after the start. Tokens are those of good answers."""
 
     from_s: float
@@ -102,8 +98,7 @@ class Figures:
     latencies: Mapping[str, Distribution]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """One slice of the run: rates in it, and latencies of what was to start (gaps: of what came) in it, in
     ms.
 
@@ -293,7 +288,7 @@ def measured(found: Figures) -> dict[str, Measured]:
     """The figures as thresholds look for them, latencies with failures as infinite."""
     named = {
         name: Measured(value)
-        for name in Rates.__dataclass_fields__
+        for name in Rates.__struct_fields__
         if (value := getattr(found.rates, name)) is not None
     }
     for name, distribution in found.latencies.items():

@@ -7,10 +7,11 @@ so n words are about n tokens; with a tokenizer at hand the words are checked an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from random import Random
+
+from harpoon_cli.values import Struct
 
 _WORDS = (
     "about above across act add after again age ago air all alone along also always am among an and animal "
@@ -63,8 +64,7 @@ POOL_WORDS = 16_384
 LEAST_VOCABULARY = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Filler:
+class Filler(Struct, frozen=True):
     """Text to cut from: a pool of random words, twice over, and where each word begins.
 
     exact: every word is one token.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from harpoon_cli.bench.quantities import Kind
+from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
     from statistics import NormalDist
@@ -26,8 +26,7 @@ _WRITTEN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(Struct, frozen=True):
     """A distribution of lengths in tokens.
 
     form is "fixed" (first: the length), "uniform" (first and second: the least and the most), "normal" or

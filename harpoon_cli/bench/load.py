@@ -9,17 +9,16 @@ Load                 a shape, or a search that tries one shape after another
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Annotated
 
 from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import AT_ONCE, COUNT, SECONDS
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """A part of a run that is worth figures of its own; seconds after the start, None to its end."""
 
     name: str
@@ -27,8 +26,7 @@ class Phase:
     to_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class StageResult:
+class StageResult(Struct, frozen=True):
     """What a search needs to know of a stage that is over.
 
     level is what the stage was made with: requests at once, or requests a second. offered_per_s is the rate
@@ -44,10 +42,8 @@ class StageResult:
     next_index: int
 
 
-class Load:
+class Load(Struct, frozen=True, kw_only=True):
     """Something that gives the stages of a run, one after another."""
-
-    __slots__ = ()
 
     @property
     def files(self) -> Sequence[Path]:
@@ -59,8 +55,7 @@ class Load:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape(Load):
+class Shape(Load, frozen=True, kw_only=True):
     """The load of one stage."""
 
     for_s: Annotated[float | None, Parameter(SECONDS, "how long requests are started", "for")] = None
@@ -102,8 +97,7 @@ class Shape(Load):
         return None if results else self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenShape(Shape):
+class OpenShape(Shape, frozen=True, kw_only=True):
     """Requests by the clock, whatever is answered.
 
     With at_most, one that is due while so many are under way waits for one of them to end: its time is no

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harpoon_cli.bench.plan import Plan, Shard, shots
 from harpoon_cli.bench.sample import Shot
+from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
     from harpoon_cli.routing.decision import Candidate, Policy
@@ -20,8 +20,7 @@ MADE_AHEAD = 1_000
 """So many shots whose models are chosen by routing are made before the run: a choice takes its time."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCount:
+class TokenCount(Struct, frozen=True):
     """Counts the tokens of a text by a tokenizer file; the errors are those of `tokens.counter`."""
 
     path: Path
@@ -30,8 +29,7 @@ class TokenCount:
         return _counter(self.path)(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """Names the model for a prompt, as its server calls it, by the routing engine.
 
     served: the server's name of each candidate; weights: the file of the operator's own, None for those
@@ -52,8 +50,7 @@ class Route:
         return self.served[decide(Prompt(text), self.candidates, self.policy, weights).model]
 
 
-@dataclass(frozen=True, slots=True)
-class Making:
+class Making(Struct, frozen=True):
     """One part of a plan. Called, it reads the plan's files and gives the shots; see `plan.shots`."""
 
     plan: Plan

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
 from typing import TypeVar, get_type_hints
 
 from harpoon_cli.bench.quantities import Kind
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import NODEFAULT, Struct, fields
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 LONGEST_TEXT = 10_000
 """Characters that the text of a load or a work may have."""
@@ -26,8 +26,7 @@ _PLAIN = re.compile(r'(?:[^,"()]|\([^()"]*\))+')
 _KEY = re.compile(r"([a-z_]+)=(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """What a field is as a parameter. `key` is how it is typed, by default the field's name."""
 
     kind: Kind
@@ -35,8 +34,7 @@ class Parameter:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """A parameter of a class: its field, its key, and its default as it would be typed, None for none."""
 
     field: str
@@ -50,15 +48,15 @@ class Declared:
         return f"{self.key}={self.default or self.kind.example} ({self.help})"
 
 
-def declared(owner: type) -> tuple[Declared, ...]:
-    """The parameters of a dataclass: those that must be given first."""
+def declared(owner: type[Struct]) -> tuple[Declared, ...]:
+    """The parameters of a class: those that must be given first."""
     hints = get_type_hints(owner, include_extras=True)
     found = []
     for one in fields(owner):
         for note in getattr(hints[one.name], "__metadata__", ()):
             if isinstance(note, Parameter):
-                default = None if one.default in (MISSING, None) else note.kind.write(one.default)
-                required = one.default is MISSING
+                default = None if one.default in (NODEFAULT, None) else note.kind.write(one.default)
+                required = one.default is NODEFAULT
                 key = note.key or one.name
                 found.append(Declared(one.name, key, note.kind, note.help, required, default))
     return tuple(sorted(found, key=lambda parameter: not parameter.required))
@@ -77,7 +75,7 @@ def build(owner: type[T], title: str, text: str) -> T:
         raise UsageFault(f"{title}: {cause}", hint=hint) from cause
 
 
-def write(value: object, instead: Mapping[str, str]) -> str:
+def write(value: Struct, instead: Mapping[str, str]) -> str:
     """The KEY=VALUE,… text that `build` makes an equal value of; what is as by default is left out.
 
     A key in `instead` is written with that text in place of the value's own.

@@ -1,4 +1,4 @@
-"""Dataclasses as JSON values and back, strictly: what a file holds beside or instead of a field is refused.
+"""Structs as JSON values and back, strictly: what a file holds beside or instead of a field is refused.
 
 The JSON form is that of every command's data: decimals as text, times in UTC with Z, enums by their values, a
 float that is no number as null. It does no I/O.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -18,6 +17,7 @@ from types import NoneType, UnionType
 from typing import TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -43,8 +43,8 @@ def plain(value: object) -> Json:
             return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple():
             return [plain(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 
@@ -75,7 +75,7 @@ def _read(kind: object, value: Json, where: str) -> object:
         _expect(isinstance(value, dict), where, "an object")
         items = cast("dict[str, Json]", value).items()
         return {key: _read(inner[1], item, f"{where}.{key[:40]}") for key, item in items}
-    if isinstance(kind, type) and is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, Struct):
         return _read_fields(kind, value, where)
     return _read_scalar(cast(type, kind), value, where)
 

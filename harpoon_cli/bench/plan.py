@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from random import Random
 from typing import TypeVar
@@ -24,6 +23,7 @@ from harpoon_cli.bench.shapes import trace
 from harpoon_cli.bench.warmup import DETECTED, WarmUp
 from harpoon_cli.bench.work.trace import Trace
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct, replace
 
 Shard = tuple[int, int]
 """Which part of a plan: its number, from 0, and of how many."""
@@ -34,8 +34,7 @@ VERSION = 1
 """Raised when the same plan would make other asks or times than before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a run does. `UsageFault` where nothing would end it.
 
     model is asked where prompts are not routed. stage and first_index are those of one stage of a search:

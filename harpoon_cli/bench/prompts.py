@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -15,6 +14,7 @@ from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import COUNT_OR_NONE, PATH, Kind, choice, whole
 from harpoon_cli.bench.sample import Ask, Message
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 MOST_RECORDS = 1_000_000
 MOST_CHARACTERS = 256 * 2**20
@@ -33,8 +33,7 @@ Together = Annotated[
 BadRows = Annotated[int, Parameter(COUNT_OR_NONE, "how many rows may be unreadable and left out")]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """What is asked at once. max_tokens is None where the file does not say."""
 
     messages: tuple[Message, ...]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 from harpoon_cli.durations import parse_duration
+from harpoon_cli.values import Struct
 
 LONGEST_S = 30 * 86_400.0
 """The longest duration in a plan: thirty days."""
@@ -19,8 +19,7 @@ MOST_REQUESTS = 1_000_000_000
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,25})?"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A kind of quantity: `read` makes a value of text, or raises ValueError with what it should have been.
 
     example is one as it is typed; unit follows a number of this kind when it is written.

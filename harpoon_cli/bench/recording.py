@@ -6,10 +6,10 @@ Two recordings of shards of one run add up to exactly what one recorder of all s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from harpoon_cli.bench.statistics.histogram import LARGEST_BUCKET, Histogram
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct, field
 
 MOST_SLICE_S = 1 << 24
 """Slices double in width when there are too many; half a year is past any run."""
@@ -18,8 +18,7 @@ MOST_SECONDS = 31 * 86_400
 """No run is longer, by the bounds of a plan."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLimits:
+class RequestLimits(Struct, frozen=True):
     """What a request itself must keep to be good, in ns; None where there is no limit. A gap is every gap."""
 
     ttft_ns: int | None = None
@@ -28,8 +27,7 @@ class RequestLimits:
     e2e_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredHistogram:
+class StoredHistogram(Struct, frozen=True):
     """A histogram: its filled buckets in ascending order, how many are in each, and what never ended."""
 
     buckets: tuple[int, ...]
@@ -38,16 +36,14 @@ class StoredHistogram:
     total_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSlice:
+class StoredSlice(Struct, frozen=True):
     """The histograms, by name, of one slice of time: the number-th after the start."""
 
     number: int
     histograms: Mapping[str, StoredHistogram]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCounts:
+class ModelCounts(Struct, frozen=True):
     """What one model answered."""
 
     completed: int = 0
@@ -55,8 +51,7 @@ class ModelCounts:
     output_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(Struct, frozen=True):
     """All that is kept of a run's samples.
 
     slice_s: the width of a slice in whole seconds, a power of two. seconds: by name, a count for each second

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -24,6 +23,7 @@ from harpoon_cli.bench.verdict import Bounds, Verdict, judge
 from harpoon_cli.bench.watched import Watched
 from harpoon_cli.domain import Money
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct, field, replace
 
 SCHEMA = "harpoon.bench/1"
 
@@ -31,8 +31,7 @@ _CURVES = ("ttft", "itl", "tpot", "e2e", "ttft_from_intended", "e2e_from_intende
 _MOST_POINTS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(Struct, frozen=True):
     """What was run. None: does not apply, or is not known.
 
     load, work: as they are typed. request_rate: requests a second that were due, None in a closed loop.
@@ -58,8 +57,7 @@ class RunFacts:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseTimes:
+class LeaseTimes(Struct, frozen=True):
     """How long it took to get and give back a slice, in s, one of each list for every allocation.
 
     accepted: until the platform said yes; ready: until the slice could be used; model_ready: until the model
@@ -72,16 +70,14 @@ class LeaseTimes:
     released_s: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseFigures:
+class PhaseFigures(Struct, frozen=True):
     """A named part of the run with its figures."""
 
     name: str
     figures: Figures
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One stage of a sweep: at `level` (requests at once, or a second) offered_per_s were due."""
 
     level: float
@@ -90,8 +86,7 @@ class Stage:
     meets_slo: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class SweepFigures:
+class SweepFigures(Struct, frozen=True):
     """All stages of a sweep over `over`; the level of the knee, and the highest that met the SLO, if any.
 
     The figures of the report are those of the stage at `shown`.
@@ -104,16 +99,14 @@ class SweepFigures:
     largest_within_slo: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """A point of a cumulative curve: the share of all requests (gaps) that were over by so many ms."""
 
     ms: float
     share: float
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """A run, its figures and its verdict. `steady` has the figures of the steady part, where one is marked.
 
     The verdict and the checks are of the steady part where there is one, else of the whole run.

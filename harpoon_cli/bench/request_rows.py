@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from harpoon_cli.bench.measures import connecting_ns, gaps_ns, last_ns, start_ns, time_per_token_ns, tokens_of
 from harpoon_cli.bench.sample import Counted, Sample
 from harpoon_cli.errors import StorageFault
+from harpoon_cli.values import Struct
 
 COLUMNS = (
     "index",
@@ -128,8 +128,7 @@ def safe_cell(text: str) -> str:
     return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What reports want of a row; durations and times in s, 0 where there is none."""
 
     index: int

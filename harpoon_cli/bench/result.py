@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import ceil
 
 from harpoon_cli.bench.cost import Cost, cost_of_run
@@ -18,10 +17,10 @@ from harpoon_cli.bench.stage import stage_checks, stage_figures
 from harpoon_cli.bench.steady import steady_part
 from harpoon_cli.bench.timeline import Window
 from harpoon_cli.bench.verdict import Validity, judge
+from harpoon_cli.values import Struct, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """What a report is made by. max_error_rate is in per cent; missing: what of the run is not there."""
 
     thresholds: tuple[Threshold, ...] = ()

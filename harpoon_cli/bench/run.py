@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from harpoon_cli.bench.recorder import Recorder, from_recording
 from harpoon_cli.bench.recording import Recording, RequestLimits
 from harpoon_cli.bench.sample import Sample
 from harpoon_cli.domain import Price
+from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
     from harpoon_cli.bench.request_rows import RowFile
@@ -35,8 +35,7 @@ TOGETHER_NS = 1_000_000_000
 """How long after they are started several engines begin: by then each of them has to be ready."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """How a plan is run.
 
     thresholds: what a stage is held against; limits: what makes a request good. deadline_s: of one request.
@@ -47,7 +46,7 @@ class Terms:
 
     target: Target
     thresholds: tuple[Threshold, ...] = ()
-    limits: RequestLimits = RequestLimits()  # noqa: RUF009 - it is frozen
+    limits: RequestLimits = RequestLimits()
     processes: int = 1
     deadline_s: float = 300.0
     grace_s: float = 0.0
@@ -60,16 +59,14 @@ class Terms:
     start_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
+class Paid(Struct, frozen=True):
     """What a run is paid for with: a price, and the seconds that were paid, None for those of the run."""
 
     price: Price
     held_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StageRun:
+class StageRun(Struct, frozen=True):
     """One stage as it was run: all its engines together."""
 
     plan: Plan

@@ -6,20 +6,19 @@ Every time is in nanoseconds of the monotonic clock after the run's start, so th
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
 from enum import StrEnum
 
+from harpoon_cli.values import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Message:
+
+class Message(Struct, frozen=True):
     """One turn of a conversation: role is "system", "user" or "assistant"."""
 
     role: str
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """One request to make. `index` is its place in the plan, the same on every machine that shares the plan.
 
     input_tokens is what a tokenizer or a trace says of the prompt, None where nothing does. Turns of one
@@ -37,8 +36,7 @@ class Ask:
     is_last: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
+class Shot(Struct, frozen=True):
     """An ask, and when the plan wants it sent: seconds after the start; None: once there is a free place."""
 
     ask: Ask
@@ -60,8 +58,7 @@ class Counted(StrEnum):
     CHUNKS = "streamed chunks"
 
 
-@dataclass(slots=True)
-class Sample:
+class Sample(Struct):
     """One request as it went. Filled while it is under way, not changed after.
 
     intended_ns: when the plan wanted it sent; None in a closed loop, which has no plan of times.

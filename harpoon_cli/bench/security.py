@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
     import ssl
 
 
-@dataclass(frozen=True, slots=True)
-class Security:
+class Security(Struct, frozen=True):
     """PEM files; None: the usual authorities, no certificate of ours.
 
     Called, it makes the context; `ConfigurationFault` where a file cannot be used.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import cast
 
 from harpoon_cli.bench import plain
@@ -22,12 +21,12 @@ from harpoon_cli.bench.stage import stage_result
 from harpoon_cli.bench.watched import Watched
 from harpoon_cli.domain import Price
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct, replace
 
 SCHEMA = "harpoon.bench.shard/1"
 
 
-@dataclass(frozen=True, slots=True)
-class ShardResult:
+class ShardResult(Struct, frozen=True):
     """What came of the number-th of `of` parts, counted from 0.
 
     plan: as JSON; plan_digest: equal for equal plans over equal files. slo, max_error_rate: what the whole is
@@ -48,8 +47,7 @@ class ShardResult:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """All parts that are there, as one run of one stage, and what is not there, in words.
 
     apart_ms: how long after the first engine the last one began, by their own clocks.

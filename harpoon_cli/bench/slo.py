@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
@@ -19,6 +18,7 @@ from harpoon_cli.bench.quantities import seconds
 from harpoon_cli.bench.recording import RequestLimits
 from harpoon_cli.bench.statistics.histogram import MILLION
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 LONGEST_TEXT = 2_000
 
@@ -38,8 +38,7 @@ class Standing(StrEnum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Struct, frozen=True):
     """One limit. ppm: which percentile, in millionths; None with statistic "mean", "each" or "" (a number).
 
     limit is in the unit of the figure's definition: milliseconds, 1/s, per cent.
@@ -61,8 +60,7 @@ class Threshold:
         return self.name if self.statistic in ("", "each") else f"{self.name}_{self.statistic}"
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """A figure as a threshold sees it. None: nothing was measured; infinite: failures stand there.
 
     enough=False: too few samples for a verdict; needed is then how many there must be, if that is known.
@@ -73,8 +71,7 @@ class Measured:
     needed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A threshold beside what was measured (None: nothing, or failures stand there), and why it stands so."""
 
     figure: str

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
 from time import monotonic, monotonic_ns
 from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
@@ -21,6 +20,7 @@ from harpoon_cli.bench.recorder import Recorder
 from harpoon_cli.bench.run import Run, StageUnderWay, Terms
 from harpoon_cli.bench.spread_worker import Part, PartOrder, alive, clock, fire_part
 from harpoon_cli.errors import ConfigurationFault, HarpoonError, NotSent
+from harpoon_cli.values import Struct, replace
 
 CONNECT_S = 10.0
 """How long the scheduler and the workers may take to answer the first time."""
@@ -46,8 +46,7 @@ class Worker(Protocol):
     async def call(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(Struct, frozen=True):
     """What to add to our monotonic clock to have a worker's, and how far that may be off."""
 
     ns: int

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 
 from harpoon_cli import __version__
@@ -16,13 +15,13 @@ from harpoon_cli.bench.recording import Recording
 from harpoon_cli.bench.run import Run, Terms
 from harpoon_cli.bench.watched import Watched
 from harpoon_cli.errors import ConfigurationFault, UsageFault
+from harpoon_cli.values import Struct
 
 UNWATCHED_S = 30.0
 """A part that nobody has asked after for so long is stopped: whoever wanted it is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartOrder:
+class PartOrder(Struct, frozen=True):
     """One part of one stage, as it is sent to a worker. `terms.start_ns` is of the worker's clock.
 
     key names this part and no other; plan_digest is that of the plan where the order was made.
@@ -36,8 +35,7 @@ class PartOrder:
     terms: Terms
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What came of a part; recording is None where no request was over."""
 
     recording: Recording | None
@@ -46,8 +44,7 @@ class Part:
     next_index: int
 
 
-@dataclass(slots=True)
-class _UnderWay:
+class _UnderWay(Struct):
     firing: asyncio.Task[None]
     asked_s: float
     told: bool = False

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 
 from harpoon_cli.bench.recorder import Recorder
 from harpoon_cli.bench.statistics.warmup import settled_from
 from harpoon_cli.bench.timeline import Window
 from harpoon_cli.bench.warmup import WarmUp
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Steady:
+class Steady(Struct, frozen=True):
     """The steady part, and how it was marked, in words."""
 
     window: Window

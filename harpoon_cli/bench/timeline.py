@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from harpoon_cli.bench.recording import MOST_SECONDS, StoredSlice, restored, stored
 from harpoon_cli.bench.statistics.histogram import Histogram
+from harpoon_cli.values import Struct
 
 COLUMNS = ("started", "completed", "failed", "good", "chunks", "output_tokens", "input_tokens")
 
@@ -15,8 +15,7 @@ MOST_SLICES = 60
 """More are put together two by two, so a day's run is kept in the room of a minute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A part of a run: from one whole second to another, the latter not in it."""
 
     start_s: int

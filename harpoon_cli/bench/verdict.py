@@ -10,13 +10,13 @@ A valid run may still have missed its thresholds or had too many errors: that is
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from harpoon_cli.bench.figures import Distribution, Figures, Percentile
 from harpoon_cli.bench.sample import Stamped
 from harpoon_cli.bench.slo import Check, Standing
 from harpoon_cli.bench.watched import Watched
+from harpoon_cli.values import Struct
 
 _BUSY = 0.8
 _STARVED = 0.05
@@ -34,8 +34,7 @@ class Validity(StrEnum):
     INCOMPLETE = "INCOMPLETE"
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What still counts as the server's figures.
 
     read_share, read_ms: a TTFT or ITL may be off by its own reading by this share of itself or by so many ms,
@@ -49,8 +48,7 @@ class Bounds:
     cpu_share: float = 0.95
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Validity with its reasons; what to keep in mind all the same; whether errors and thresholds are in
     order.
 

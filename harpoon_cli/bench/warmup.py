@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harpoon_cli.bench.quantities import MOST_REQUESTS, SECONDS, seconds, whole
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 AUTO, NONE = "auto", "none"
 
 
-@dataclass(frozen=True, slots=True)
-class WarmUp:
+class WarmUp(Struct, frozen=True):
     """What is left out: so many seconds or requests, what is `detected`, or, where all are unset, nothing."""
 
     first_s: float | None = None

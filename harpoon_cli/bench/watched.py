@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from harpoon_cli.bench.engine.watch import Watch
 from harpoon_cli.bench.recording import StoredHistogram, stored
 from harpoon_cli.bench.sample import Stamped
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """One engine process during a run. The fields are those of `engine.watch.Watch`, in s and ms.
 
     lag: how long what was read had been there; late: how long after they could have gone requests were taken

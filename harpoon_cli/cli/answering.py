@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from harpoon_cli.cli.asking import Answer, Question, ask
@@ -17,10 +16,10 @@ from harpoon_cli.errors import CostCeilingReached, HarpoonError, MayStillBill, N
 from harpoon_cli.leases.lifecycle import Order
 from harpoon_cli.routing.decision import CandidateResult, Decision, Inputs, Refusal
 from harpoon_cli.routing.engine import decide_on
+from harpoon_cli.values import Struct, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What the command line says about the lease; None leaves it to the configuration."""
 
     pool: str | None
@@ -30,8 +29,7 @@ class Terms:
     keep: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Failover:
+class Failover(Struct, frozen=True):
     """A slice that was chosen and could not be had, why, and what was asked for instead."""
 
     model: str
@@ -40,8 +38,7 @@ class Failover:
     next_model: str
 
 
-@dataclass(slots=True)
-class Answered:
+class Answered(Struct):
     """What came of a question: the one that was asked in the end, its answer, and what went before.
 
     troubles are errors that came after the answer, such as a release that could not be confirmed; own: was it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass
 from time import monotonic
 
 from harpoon_cli.cli import latencies
@@ -11,10 +10,10 @@ from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import Completion, CompletionRequest, LeaseId, Model, Prompt
 from harpoon_cli.routing.decision import Decision
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked and how, settled before anything is leased."""
 
     prompt: Prompt
@@ -26,8 +25,7 @@ class Question:
     logprobs: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A whole answer and its measured times in seconds from the sending of the prompt."""
 
     completion: Completion

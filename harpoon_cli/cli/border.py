@@ -9,7 +9,6 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from traceback import extract_tb
@@ -22,6 +21,7 @@ from harpoon_cli.errors import Exit, HarpoonError, Interrupted, UsageFault
 from harpoon_cli.render.envelope import exit_of
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.render.sink import ReaderGone
+from harpoon_cli.values import replace
 
 NOT_KEPT = (
     b"error: the lease cannot be written down as kept, and is given back\n"

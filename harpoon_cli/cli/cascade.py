@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harpoon_cli.cli.answering import Answered, Terms, on_new_lease, with_ended
@@ -27,6 +26,7 @@ from harpoon_cli.routing.checks import (
 from harpoon_cli.routing.decision import Decision
 from harpoon_cli.routing.shape import unknown_keywords
 from harpoon_cli.settings.files import read_small
+from harpoon_cli.values import Struct, replace
 
 SECOND_TEMPERATURE = 0.7
 """Of the second sample where none, or 0, is asked for: at 0 two samples would agree whatever they say."""
@@ -34,8 +34,7 @@ SECOND_TEMPERATURE = 0.7
 CHECKS = "agreement[=0.6], logprob[=-0.5], json, schema=FILE, pattern=REGEX"
 
 
-@dataclass(frozen=True, slots=True)
-class CascadeData:
+class CascadeData(Struct, frozen=True):
     """Which model answered, and what the check of the small one's answer said.
 
     small_text is its answer where that was not accepted. The costs are the leases', None where not known or
@@ -56,8 +55,7 @@ class CascadeData:
     large_cost: Money | None
 
 
-@dataclass(slots=True)
-class _Checked:
+class _Checked(Struct):
     """What the check found, once it was made."""
 
     found: Found | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +19,7 @@ from harpoon_cli.render import words
 from harpoon_cli.routing.placement import cheapest
 from harpoon_cli.settings.endpoint import LiveEndpoint, endpoint
 from harpoon_cli.settings.paths import config_dir, state_dir
+from harpoon_cli.values import Struct
 
 EXPIRY_WARNING = timedelta(days=14)
 SKEW_WARNING_S = 5.0
@@ -37,8 +37,7 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One check, what it found, what mends it, and the error that the command ends with if it failed."""
 
     check: str

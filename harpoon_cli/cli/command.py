@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
 from functools import partial
 from importlib import import_module
 from inspect import Parameter, Signature, signature
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from typer import BadParameter, Context, Exit, Typer
 
 from harpoon_cli.cli.options import CommonOptions, parameters_of
+from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
     from harpoon_cli.render.outcome import Outcome
@@ -48,7 +48,7 @@ def command(
     """Register a coroutine `(session, …) -> Outcome` as the command `name` ("pools", "config show").
 
     Its docstring is the help, its parameters after the session are the command's own (one whose type is a
-    dataclass stands for the options that its fields are), and the common options are added. `data` is the
+    Struct stands for the options that its fields are), and the common options are added. `data` is the
     type of its outcome's data; "MODULE:NAME" where its module is too much to load before the work begins. A
     command that must work with a broken configuration has needs_settings=False, one that has commands below
     it has_commands=True.
@@ -59,7 +59,8 @@ def command(
         own = list(signature(body, eval_str=True).parameters.values())[1:]
         groups = dict(_groups(own))
         parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own if one.name not in groups]
-        for kind in (*groups.values(), CommonOptions):
+        kinds: list[type[Struct]] = [*groups.values(), CommonOptions]
+        for kind in kinds:
             parameters += parameters_of(kind)
 
         def entry(context: Context, **arguments: object) -> None:
@@ -94,19 +95,20 @@ def command(
     return register
 
 
-def _groups(parameters: Sequence[Parameter]) -> Iterator[tuple[str, type]]:
-    """The parameters that stand for the options of a dataclass."""
+def _groups(parameters: Sequence[Parameter]) -> Iterator[tuple[str, type[Struct]]]:
+    """The parameters that stand for the options of a group."""
     for one in parameters:
-        if isinstance(one.annotation, type) and is_dataclass(one.annotation):
+        if isinstance(one.annotation, type) and issubclass(one.annotation, Struct):
             yield one.name, one.annotation
 
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 
 def _taken(kind: type[T], arguments: dict[str, object]) -> T:
-    """The options of a dataclass, taken out of all arguments; Typer has checked them."""
-    return kind(**{field.name: arguments.pop(field.name) for field in fields(kind)})  # type: ignore[arg-type]  # a dataclass
+    """The options of a group, taken out of all arguments; Typer has checked them."""
+    taken: T = kind(**{name: arguments.pop(name) for name in kind.__struct_fields__})
+    return taken
 
 
 def _refuse_options_before(context: Context) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from time import time
 
 from harpoon_cli.catalogue import Catalogue
@@ -16,6 +15,7 @@ from harpoon_cli.domain import Pool, Prompt
 from harpoon_cli.routing.decision import Inputs, Known, Policy
 from harpoon_cli.settings.model import Settings
 from harpoon_cli.settings.paths import state_dir
+from harpoon_cli.values import replace
 
 
 def policy_of(settings: Settings, catalogue: Catalogue) -> Policy:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from harpoon_cli.pricing import totals
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Tone
 from harpoon_cli.routing.decision import CandidateResult, Decision
+from harpoon_cli.values import Struct
 
 LARGEST_BATCH = 256 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Foretold:
+class Foretold(Struct, frozen=True):
     """One prompt of the batch: its line in the file, its model and what that costs at most.
 
     model is None where no model can take it, and trouble says why.
@@ -34,8 +33,7 @@ class Foretold:
     trouble: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What goes to one model: prompts, their share (0 to 1) of all, and the most that they cost.
 
     tokens_cost is for the tokens, lease_cost for the predicted time of leases; if_all is what the tokens of
@@ -50,8 +48,7 @@ class Part:
     if_all: Money | None
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     """A batch of prompts, decided one by one. tokens_cost is the sum over its parts, None where one lacks."""
 
     prompts: int

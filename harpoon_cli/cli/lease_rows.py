@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from harpoon_cli.domain import Gpu, Lease, LeaseRecord, LeaseState, LeaseStatus, Money, Price
 from harpoon_cli.leases.receipts import tenure_of
 from harpoon_cli.pricing import cost_on_receipt
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseRow:
+class LeaseRow(Struct, frozen=True):
     """A lease as our ledger and the platform know it.
 
     state is the ledger's, None for a lease that only the platform shows; on_platform is the platform's word,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
 from typer import Option
 
+from harpoon_cli.values import Struct, fields
 
-@dataclass(frozen=True, slots=True)
-class CommonOptions:
+
+class CommonOptions(Struct, frozen=True):
     """What the common options say; None and False mean that the configuration decides."""
 
     output: Annotated[
@@ -54,8 +54,8 @@ class CommonOptions:
         return given
 
 
-def parameters_of(kind: type) -> list[Parameter]:
-    """The annotated fields of a dataclass of options as parameters of a function, for Typer to read."""
+def parameters_of(kind: type[Struct]) -> list[Parameter]:
+    """The annotated fields of a group of options as parameters of a function, for Typer to read."""
     hints = get_type_hints(kind, include_extras=True)
     return [
         Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from harpoon_cli.errors import ConfigurationFault, UsageFault
 from harpoon_cli.settings.files import read_small
+from harpoon_cli.values import Struct
 
 LARGEST_RECORD = 64 * 1024 * 1024
 _HINT = "a record is what harpoon route-explain PROMPT -o json printed, saved in a file"
@@ -20,8 +20,7 @@ _HINT = "a record is what harpoon route-explain PROMPT -o json printed, saved in
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A saved envelope: which command printed it, and what it says."""
 
     command: str
@@ -52,7 +51,7 @@ def read_record(path: Path) -> Record:
 
 
 def value_of(kind: type[T], value: object, at: str) -> T:
-    """The frozen dataclass that a JSON value stands for; `UsageFault` names the place that does not fit."""
+    """The value that a JSON value stands for; `UsageFault` names the place that does not fit."""
     return cast(T, _read(kind, value, at))
 
 
@@ -63,7 +62,7 @@ def _read(kind: object, value: object, at: str) -> object:
         return _one_of(get_args(kind), value, at)
     if origin is tuple:
         return _row(get_args(kind)[0], value, at)
-    if isinstance(kind, type) and is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, Struct):
         return _object(kind, value, at)
     read = _SIMPLE.get(kind) if isinstance(kind, type) else None
     if read is None and isinstance(kind, type) and issubclass(kind, Enum):
@@ -86,11 +85,11 @@ def _row(kind: object, value: object, at: str) -> tuple[object, ...]:
     return tuple(_read(kind, one, f"{at}[{place}]") for place, one in enumerate(value))
 
 
-def _object(kind: type, value: object, at: str) -> object:
+def _object(kind: type[Struct], value: object, at: str) -> object:
     if not isinstance(value, dict):
         raise _unfit(at, "an object")
     hints = get_type_hints(kind)
-    names = [field.name for field in fields(kind)]
+    names = kind.__struct_fields__
     if missing := [name for name in names if name not in value]:
         raise _unfit(at, f"an object with {', '.join(missing)}")
     return kind(**{name: _read(hints[name], value[name], f"{at}.{name}") for name in names})

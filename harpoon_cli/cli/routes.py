@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from harpoon_cli.catalogue import Catalogue
@@ -14,10 +13,10 @@ from harpoon_cli.domain import Pool, PoolId, Prompt
 from harpoon_cli.routing import Decision, Inputs, Policy
 from harpoon_cli.routing.engine import decide_on
 from harpoon_cli.routing.placement import pool_named
+from harpoon_cli.values import Struct, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the command line asks of routing; None leaves it to the configuration."""
 
     model: str | None = None

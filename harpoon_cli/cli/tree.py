@@ -6,7 +6,6 @@ Reading it imports every command; nothing that must start fast may ask for it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
@@ -19,6 +18,7 @@ from harpoon_cli.cli import shells
 from harpoon_cli.cli.app import app, command_line_of
 from harpoon_cli.render import formats
 from harpoon_cli.settings.reference import options as settings
+from harpoon_cli.values import Struct
 
 
 class Live(StrEnum):
@@ -29,8 +29,7 @@ class Live(StrEnum):
     MODELS = "models"
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(Struct, frozen=True):
     """What a shell may offer for a value: fixed choices, live values, paths; nothing where all are empty."""
 
     choices: tuple[str, ...] = ()
@@ -38,8 +37,7 @@ class Values:
     paths: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CommandOption:
+class CommandOption(Struct, frozen=True):
     """An option. `placeholder` is None for one that takes no value; default is as it is typed."""
 
     names: tuple[str, ...]
@@ -50,8 +48,7 @@ class CommandOption:
     values: Values
 
 
-@dataclass(frozen=True, slots=True)
-class CommandArgument:
+class CommandArgument(Struct, frozen=True):
     """An argument, in its place; `repeats` takes all that follow."""
 
     placeholder: str
@@ -61,8 +58,7 @@ class CommandArgument:
     values: Values
 
 
-@dataclass(frozen=True, slots=True)
-class CommandNode:
+class CommandNode(Struct, frozen=True):
     """A command or a group. `path` is without the leading harpoon: () for the root, ("config", "show")."""
 
     path: tuple[str, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from harpoon_cli.client.inference import InferenceOptions
@@ -15,6 +14,7 @@ from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import ANSWER_CAP, EventScanner, Fields, parse_json
 from harpoon_cli.domain import GIVEN_UP, Completion, Delta, Usage
 from harpoon_cli.errors import BrokenOff, GarbledAnswer, ServerFault
+from harpoon_cli.values import Struct, field
 
 T = TypeVar("T")
 
@@ -66,8 +66,7 @@ def _key(options: InferenceOptions) -> dict[str, str]:
     return {"Idempotency-Key": f"hpn-{secrets.token_hex(16)}"} if options.idempotency_keys else {}
 
 
-@dataclass(slots=True)
-class _Told:
+class _Told(Struct):
     """What of an answer has been passed on, by all attempts together."""
 
     texts: list[str] = field(default_factory=list)
@@ -134,8 +133,7 @@ async def _events(pieces: AsyncIterator[bytes], redact: Callable[[str], str]) ->
                 yield said
 
 
-@dataclass(slots=True)
-class _Answer:
+class _Answer(Struct):
     """What has arrived so far."""
 
     redact: Callable[[str], str]

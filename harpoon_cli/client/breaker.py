@@ -11,8 +11,9 @@ nothing for longer than it would have been open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from harpoon_cli.values import Struct, replace
 
 RECOVERY_S = 1.1
 """After the first success a host is spared for this long: everybody who waits would come at once."""
@@ -42,16 +43,14 @@ class Phase(StrEnum):
     RECOVERING = "recovering"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """It opens after `failures` in a row, and is then asked once in `probe_s` seconds. 0 failures: never."""
 
     failures: int = 5
     probe_s: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """What is known of a host: all there is to keep. As it begins, it is that of a host at rest.
 
     asked_at is when the last call began that failed, or that was let through while it was open; healed_at is
@@ -67,8 +66,7 @@ class Health:
     reserve_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Struct, frozen=True):
     """Whether a call may go: now (0), or in `wait_s` seconds; where that is long, `shut` says not to wait."""
 
     health: Health

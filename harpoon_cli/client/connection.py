@@ -8,7 +8,6 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from harpoon_cli.client.resolving import resolve
 from harpoon_cli.client.wire import BODY_CAP_BYTES
 from harpoon_cli.domain import Secret
 from harpoon_cli.errors import ConfigurationFault, HarpoonError, NotSent
+from harpoon_cli.values import Struct
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 """What sends https through a proxy."""
@@ -25,8 +25,7 @@ OTHER_PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
 """What httpx reads beside those; it refuses all of them where one is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where a platform is and how it knows us. `auth` is "bearer", "x-api-key" or "none".
 
     base_url is normalised (no slash at its end, no user name); for an embedded platform it is only a name,
@@ -44,8 +43,7 @@ class Endpoint:
         return self.base_url.startswith("https://")
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """How connections are made. Paths are of PEM files; `proxy` is a URL.
 
     Proxies, this one and those of the environment, are for https only, where they see a tunnel: plain http

@@ -7,12 +7,12 @@ same object behind a real one.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from harpoon_cli.values import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Request:
+
+class Request(Struct, frozen=True):
     """method in upper case; path decoded, without the query; header names in lower case."""
 
     method: str
@@ -22,8 +22,7 @@ class Request:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """A body of bytes is sent whole; an iterator is sent piece by piece (server-sent events)."""
 
     status: int

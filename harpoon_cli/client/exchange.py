@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
+from harpoon_cli.values import Struct, field
 
-@dataclass(slots=True)
-class Exchange:
+
+class Exchange(Struct):
     """The phases of one call: seconds since its start, None for a phase it did not go through.
 
     `connect_s` and `tls_s` are durations (None on a reused connection); `first_byte_s` and `total_s` count
@@ -20,7 +20,7 @@ class Exchange:
 
     method: str
     path: str
-    clock: Callable[[], float] = field(default=monotonic, repr=False)
+    clock: Callable[[], float] = monotonic
     status: int | None = None
     sent: bool = False
     connect_s: float | None = None
@@ -28,8 +28,8 @@ class Exchange:
     first_byte_s: float | None = None
     total_s: float | None = None
     clock_skew_s: float | None = None
-    _started: float = field(init=False, repr=False)
-    _phases: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _started: float = 0.0
+    _phases: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._started = self.clock()

@@ -12,13 +12,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
 from pathlib import Path
 from time import sleep
 from typing import TypeVar
 
 from harpoon_cli.client.breaker import Health, at_rest
 from harpoon_cli.errors import HarpoonError
+from harpoon_cli.values import asdict
 
 FILE_CAP_BYTES = 64 * 1024
 HOSTS_CAP = 200
@@ -121,7 +121,7 @@ def _read(file: int) -> dict[str, Health]:
 
 
 def _health(value: object) -> Health | None:
-    names = [field.name for field in fields(Health)]
+    names = Health.__struct_fields__
     if not isinstance(value, dict) or value.keys() != set(names):
         return None
     numbers = [number for name in names if (number := _number(value[name])) is not None]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
 
 from harpoon_cli.client.refusals import error_in_success, error_words
 from harpoon_cli.client.wire import parse_json
 from harpoon_cli.errors import GarbledAnswer, UnreadableAnswer
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An answer, begun. `where` is how messages name its call; `headers` have their names in lower case.
 
     `raw` is the body as it comes, `in_time` is around every wait for it, `redact` takes the key out of texts.

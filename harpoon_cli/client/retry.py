@@ -11,7 +11,6 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
@@ -27,6 +26,7 @@ from harpoon_cli.errors import (
     TimedOut,
     UnreadableAnswer,
 )
+from harpoon_cli.values import Struct, field
 
 WORTHWHILE_S = 0.1
 """A repeat with less time than this would fail for lack of time, and hide why the one before it failed."""
@@ -41,8 +41,7 @@ class Allowance(Protocol):
         """Whether a call that failed may be made again; that is counted as done."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """At most `attempts` calls; the wait after the n-th is random in 0 … min(cap_s, base_s · 2ⁿ⁻¹).
 
     A call that hangs may use `share` of the time left while it could still be repeated; a stream then goes on
@@ -129,16 +128,14 @@ async def repeat_stream(
                 return
 
 
-@dataclass(slots=True)
-class _Begun(Generic[T]):
+class _Begun(Struct, Generic[T], frozen=True):
     """A stream that has given its first item; none where it ended without one."""
 
     first: list[T]
     rest: AsyncGenerator[T, None]
 
 
-@dataclass(slots=True)
-class _Race(Generic[T]):
+class _Race(Struct, Generic[T]):
     """A request, and its repeats where nothing came of it for long; the first to give something wins."""
 
     call: Callable[[float], AsyncGenerator[T, None]]
@@ -195,8 +192,7 @@ async def _begun(items: AsyncGenerator[T, None]) -> _Begun[T]:
     return _Begun([], items)
 
 
-@dataclass(slots=True)
-class _Repeating:
+class _Repeating(Struct):
     """The decisions of `repeat`; ends_at is the clock's, `beside` how many requests went beside another."""
 
     policy: RetryPolicy

@@ -7,7 +7,6 @@ answer; `errors.NotOffered` where the platform lacks the endpoint.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from harpoon_cli.domain import (
     Pool,
 )
 from harpoon_cli.errors import Exit, GarbledAnswer
+from harpoon_cli.values import Struct
 
 ROWS_TOLD = 3
 """How many of the rows that cannot be read are named."""
@@ -49,8 +49,7 @@ class IncompleteList(GarbledAnswer):
         self.leases = tuple(leases)
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(Struct, frozen=True):
     """What a control plane promises; the life of a lease depends on it.
 
     leases: it gives leases at all (an endpoint that already exists does not);

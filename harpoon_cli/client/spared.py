@@ -5,15 +5,13 @@ What may be billing must be found and ended, whatever else of the platform fails
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harpoon_cli.client.guard import urgent
 from harpoon_cli.client.service import ControlPlane, Features
 from harpoon_cli.domain import Lease, LeaseId, LeaseRequest, Pool
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class SparedControl:
+class SparedControl(Struct, frozen=True):
     """See `client.service.ControlPlane`."""
 
     plane: ControlPlane

@@ -13,7 +13,6 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property, partial
 from http.cookiejar import CookieJar
 from json import dumps
@@ -41,6 +40,7 @@ from harpoon_cli.client.reading import Answer
 from harpoon_cli.client.refusals import refusal
 from harpoon_cli.client.sockets import Sockets
 from harpoon_cli.errors import BrokenOff, NotSent, PlatformError, TimedOut
+from harpoon_cli.values import Struct
 from harpoon_cli.veil import Veil
 
 __all__ = ["Endpoint", "Exchange", "Network", "Transport", "resolve_s"]
@@ -55,8 +55,7 @@ LAST_BYTES_S = 0.1
 _HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(Struct, frozen=True):
     """A request before it is one; `body` is what becomes its JSON."""
 
     method: str
@@ -229,8 +228,7 @@ class Transport:
             error.platform_code = self.redacted(error.platform_code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(Struct, frozen=True):
     """A call under way: how messages name it, what is known of it, the loop's time at which it must be over.
 
     way_out gives the hint for when no connection comes about.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 
 from harpoon_cli.amounts import told, told_above, told_exactly
@@ -17,6 +16,7 @@ from harpoon_cli.domain import LeaseRecord, Money, Price
 from harpoon_cli.errors import CostCeilingReached
 from harpoon_cli.leases.lifecycle import Lifecycle
 from harpoon_cli.pricing import check_ceiling, cost_of_lease, seconds_affordable
+from harpoon_cli.values import Struct
 
 RESERVE_S = 3.0
 """What is set aside for giving the lease back: its seconds cost as much as any other."""
@@ -25,16 +25,14 @@ LOOK_EVERY_S = 5.0
 """A machine can sleep for hours between two moments of its timers; its clock then shows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(Struct, frozen=True):
     """The most that a lease may cost, and the price of its pool, by which that was checked before."""
 
     max_cost: Decimal
     quoted: Price
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """What was settled before a lease is asked for: its seconds, what they cost at most, and the ceiling."""
 
     ttl_s: int

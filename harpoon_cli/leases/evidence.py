@@ -14,13 +14,13 @@ our reference in no row of the list        never there, after three minutes, and
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from harpoon_cli.client.service import ControlPlane, IncompleteList
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseStatus
 from harpoon_cli.errors import DoubtfulAbsence, NoSuchLease, NotOffered
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, LISTED_WITHIN_S, Patience
+from harpoon_cli.values import Struct, replace
 
 CREATED_WITHIN = timedelta(minutes=5)
 """A lease created this long before our intent, by the platform's clock, cannot have come of it."""
@@ -30,8 +30,7 @@ TAKES_EFFECT_WITHIN = timedelta(minutes=15)
 """Nor can one created this long after the last ask: no proxy holds a request so long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """What a list shows for one intent.
 
     ours: the leases with our reference; unmarked: those without any, which could have come of the intent all
@@ -43,8 +42,7 @@ class Listed:
     searched: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """Looks at one platform; every method raises `PlatformError` where an answer could not be had."""
 
     control: ControlPlane

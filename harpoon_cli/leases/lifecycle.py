@@ -15,7 +15,6 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from time import monotonic
@@ -53,6 +52,7 @@ from harpoon_cli.leases.evidence import Evidence
 from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.patience import FINISH_POST_S, Hurry, Patience, finishing
 from harpoon_cli.leases.settling import Settling
+from harpoon_cli.values import Struct, field, replace
 
 LATER_S = 1.0
 """An ask that leaves this long after its intent is dated by itself."""
@@ -62,8 +62,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What is wanted: from which pool, how large, for how many seconds, and whether it is to be kept.
 
     price is what the pool quotes, for leases whose own answer names none.
@@ -76,8 +75,7 @@ class Order:
     price: Price | None = None
 
 
-@dataclass(frozen=True)
-class Lifecycle:
+class Lifecycle(Struct, frozen=True, dict=True):
     """Leases of one platform, written down in one ledger.
 
     endpoint is the platform's name in the ledger; `holder` gives the sign of life of this process, made when

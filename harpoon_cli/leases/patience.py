@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import TypeVar
+
+from harpoon_cli.values import Struct
 
 T = TypeVar("T")
 
@@ -25,8 +26,7 @@ LAST_CHANCE_S = 0.3
 """What a release is given even where the time after a signal has been used up before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long to wait, in seconds: for an answer to an allocate, for a slice, for a release.
 
     interrupted_release_s is for everything after a signal together; abandoned_s is what each lease of an
@@ -48,13 +48,12 @@ class Patience:
             pause_s *= 1.5
 
 
-@dataclass(slots=True)
-class Hurry:
+class Hurry(Struct):
     """The time that is left once a command has been told to stop: it starts with the first look at it."""
 
     within_s: float
     clock: Callable[[], float] = monotonic
-    _ends_at: float | None = field(default=None, init=False)
+    _ends_at: float | None = None
 
     def left_s(self, at_most_s: float | None = None) -> float:
         """The seconds left for a step that may take at_most_s of them; never nothing at all."""

@@ -6,7 +6,6 @@ Writes down what it finds; ends nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from harpoon_cli.client.service import IncompleteList
 from harpoon_cli.domain import Lease, LeaseRecord, LeaseStatus, Reference
@@ -14,10 +13,10 @@ from harpoon_cli.errors import DoubtfulAbsence, NoSuchLease, NotOffered, Storage
 from harpoon_cli.leases.lifecycle import Lifecycle
 from harpoon_cli.leases.marks import is_reference
 from harpoon_cli.leases.settling import OVER
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Struct, frozen=True):
     """Records written down again, as the platform tells them, and records that nobody can be using.
 
     restored: of a lost ledger; whether one is to end is for `sweep.overdue` to say. stray: a second lease of

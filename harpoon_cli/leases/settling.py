@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from harpoon_cli.client.guard import urgent
@@ -31,6 +30,7 @@ from harpoon_cli.errors import (
 from harpoon_cli.leases.evidence import Evidence, Listed, id_of
 from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.patience import Patience
+from harpoon_cli.values import Struct, field, replace
 
 OVER = (LeaseState.RELEASED, LeaseState.REFUSED)
 LIVE = (LeaseStatus.ACTIVE, LeaseStatus.PENDING)
@@ -42,8 +42,7 @@ NOT_YET = (409, 423, 425)
 """Refusals of a release that say "not now": the lease is still starting, or already ending."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settling:
+class Settling(Struct, frozen=True):
     """Ends leases of one platform, written down in one ledger. See `leases.lifecycle` for its parts."""
 
     control: ControlPlane

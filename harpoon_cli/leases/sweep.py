@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from harpoon_cli.domain import LeaseRecord, LeaseState, Reference
 from harpoon_cli.errors import HarpoonError, MayStillBill, StorageFault, release_command
 from harpoon_cli.leases.lifecycle import Lifecycle
 from harpoon_cli.leases.patience import finishing
+from harpoon_cli.values import Struct, replace
 
 CLOCK_TOLERANCE = timedelta(seconds=30)
 """A lease still in use is past its end only this much later: the platform's clock and ours differ."""
@@ -19,8 +19,7 @@ AT_ONCE = 8
 """How many leases are given back at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Struct, frozen=True):
     """What became of each: records now surely over, and an error for every one that is not.
 
     One that is over, and cannot be written down as that, is in both.

@@ -2,7 +2,7 @@
 
     {schema, command, status, exit, endpoint, data, receipt, notes, errors: [{code, message, hint, exit, …}]}
 
-`status` is "ok" exactly where `exit` is 0. Field names are those of the dataclasses; the order is always the
+`status` is "ok" exactly where `exit` is 0. Field names are those of the Structs; the order is always the
 same. `schema.schema_for` describes it; what it says must hold for whatever `plain` gives.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -21,6 +20,7 @@ from harpoon_cli.domain import Secret
 from harpoon_cli.errors import Exit, HarpoonError, PlatformError
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.render.safe import dangerous
+from harpoon_cli.values import Struct
 from harpoon_cli.veil import Veil
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -95,8 +95,8 @@ def plain(value: object) -> Json:
             return {_key(key): plain(item) for key, item in value.items()}
         case list() | tuple():
             return [plain(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 

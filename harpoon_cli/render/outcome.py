@@ -1,6 +1,6 @@
 """What a command returns: data for programs, views for people, and nothing printed yet.
 
-`data` is a frozen dataclass (or None); its JSON form is the command's published schema. Views say what a
+`data` is a frozen Struct (or None); its JSON form is the command's published schema. Views say what a
 person sees of it: a `Table` of rows, `Facts` about one thing, or `Text`. Every string in them may hold remote
 text as it came.
 """
@@ -8,11 +8,11 @@ text as it came.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from harpoon_cli.domain import Receipt
 from harpoon_cli.errors import Exit, HarpoonError
+from harpoon_cli.values import Struct, field
 
 
 class Tone(StrEnum):
@@ -26,16 +26,14 @@ class Tone(StrEnum):
     STRONG = "strong"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A value in a view: its words, and what they mean."""
 
     text: str
     tone: Tone = Tone.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A table's column. `name` is the machine's header (TSV), `title` the person's.
 
     A minor column is left out, and that is said, where a terminal is too narrow for all of them.
@@ -47,8 +45,7 @@ class Column:
     minor: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows of cells, one per column; `empty` is the sentence printed where there are none."""
 
     columns: Sequence[Column]
@@ -57,8 +54,7 @@ class Table:
     title: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Labelled facts about one thing, in order; those that sum up a table (aside) are for people alone."""
 
     facts: Sequence[tuple[str, Cell | str]]
@@ -66,15 +62,13 @@ class Facts:
     aside: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A document printed as it is, e.g. an answer or a configuration file."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The result of a command.
 
     ids are what `--output ids` prints, one a line. notes are sentences for a person, printed to stderr.

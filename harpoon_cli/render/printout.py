@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.render.terminal import Terminal
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Printout:
+class Printout(Struct, frozen=True):
     """An outcome, the command it is of ("config show"), and the terminal it is for.
 
     endpoint is "sandbox", a URL, or None where the command needs no platform. one_line asks a format for

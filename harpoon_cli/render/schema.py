@@ -5,7 +5,11 @@ No command imports it: pydantic, which reads the types, is too slow to load for 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import make_dataclass
+from functools import cache, reduce
+from operator import or_
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -14,6 +18,7 @@ from pydantic_core import core_schema
 from harpoon_cli.domain import Receipt, Secret
 from harpoon_cli.errors import Exit
 from harpoon_cli.render.envelope import schema_name
+from harpoon_cli.values import Struct
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
@@ -37,7 +42,7 @@ class _AsPlainWrites(GenerateJsonSchema):
     """Describes values as `envelope.plain` writes them: every field is there, and a `Secret` is text."""
 
     def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
-        if schema["cls"] is Secret:
+        if schema["cls"] is _twin(Secret):
             return dict(_TEXT)
         return super().dataclass_schema(schema) | {"additionalProperties": False}
 
@@ -54,12 +59,12 @@ class _AsPlainWrites(GenerateJsonSchema):
 def schema_for(command: str, data_type: type | None) -> dict[str, object]:
     """The JSON Schema (2020-12) of what `--output json` prints for a command.
 
-    data_type is the dataclass of `Outcome.data`, or None where the command has none; `data` is null in any
+    data_type is the Struct of `Outcome.data`, or None where the command has none; `data` is null in any
     case where a command fails before it has any.
     """
-    types: dict[str, type] = {"receipt": Receipt}
+    types: dict[str, type] = {"receipt": _twin(Receipt)}
     if data_type is not None:
-        types["data"] = data_type
+        types["data"] = _twinned(data_type)
     mode: Literal["serialization"] = "serialization"
     inputs = [(name, mode, TypeAdapter[object](kind)) for name, kind in types.items()]
     parts, shared = TypeAdapter.json_schemas(inputs, schema_generator=_AsPlainWrites)
@@ -74,6 +79,24 @@ def schema_for(command: str, data_type: type | None) -> dict[str, object]:
         "additionalProperties": False,
         **shared,
     }
+
+
+@cache
+def _twin(kind: type) -> type:
+    """The dataclass with the fields of a Struct: pydantic reads no Structs."""
+    fields = [(name, _twinned(hint)) for name, hint in get_type_hints(kind).items()]
+    made = make_dataclass(kind.__name__, fields, namespace={"__doc__": kind.__doc__})
+    made.__module__ = kind.__module__
+    return made
+
+
+def _twinned(hint: Any) -> Any:
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return _twin(hint)
+    inner = tuple(map(_twinned, get_args(hint)))
+    if not inner or get_origin(hint) is Literal:
+        return hint
+    return reduce(or_, inner) if isinstance(hint, UnionType) else get_origin(hint)[inner]
 
 
 def _properties(command: str, data: JsonSchemaValue | None, receipt: JsonSchemaValue) -> dict[str, object]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from threading import RLock
 from typing import TextIO
 
@@ -24,6 +23,7 @@ from harpoon_cli.render.printout import Printout
 from harpoon_cli.render.sink import OutputFault, ReaderGone, Sink
 from harpoon_cli.render.spinner import Spinner
 from harpoon_cli.render.terminal import Channel, Terminal
+from harpoon_cli.values import Struct, replace
 from harpoon_cli.veil import Veil
 
 _SIGNS = {True: ("✓", "✗", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"), False: ("+", "x", "|/-\\")}
@@ -33,8 +33,7 @@ _LINE_WRAP_OFF, _LINE_WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 _CLEAR_SCREEN, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[2J\x1b[H", "\x1b[2K", "\x1b[J"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Step:
+class _Step(Struct, frozen=True, eq=False):
     name: str
     began_s: float
 

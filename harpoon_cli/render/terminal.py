@@ -5,11 +5,11 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Literal, TextIO
 
 from harpoon_cli.render.outcome import Cell, Tone
 from harpoon_cli.render.safe import visible
+from harpoon_cli.values import Struct, replace
 from harpoon_cli.veil import NO_VEIL, Veil
 
 Colour = Literal["auto", "always", "never"]
@@ -20,8 +20,7 @@ _NARROWEST, _WIDEST = 20, 10_000
 _SGR = {Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "31", Tone.FAINT: "2", Tone.STRONG: "1"}
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Struct, frozen=True):
     """What one output stream can show.
 
     live means that a line may be rewritten in place. encoding is Python's name of it. veil has the secrets
@@ -65,8 +64,7 @@ class Channel:
         return Cell(self.safe(value.text), value.tone)
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(Struct, frozen=True):
     """Both output streams and the room between the edges, in columns and lines.
 
     width_is_set means that the user named the width, so that a resized terminal does not change it.

@@ -7,7 +7,6 @@ of the prompt do, and better than random in nine of ten draws of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from harpoon_cli.routing.decision import Quality
@@ -15,20 +14,19 @@ from harpoon_cli.routing.fit import fit
 from harpoon_cli.routing.measures import Interval, Ranking, beats, calibration_error, rank
 from harpoon_cli.routing.outcomes import Outcome, to_line
 from harpoon_cli.routing.weights import Weights
+from harpoon_cli.values import Struct, replace
 
 _SURE = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A way to order prompts, and how good it is on rows left out of the fit."""
 
     name: str
     ranking: Ranking
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a fit on outcomes is worth.
 
     orders are the fitted weights, the prompt's length and a random order. calibration_error is that of the

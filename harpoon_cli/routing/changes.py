@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from math import ceil
 
 from harpoon_cli.domain import Model, Pool, Price
 from harpoon_cli.routing.decision import Inputs, Known
+from harpoon_cli.values import replace
 
 MB_PER_GB = 1024
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
 
 from harpoon_cli.routing.filler import FILLER
 from harpoon_cli.routing.shape import Schema, problems
+from harpoon_cli.values import Struct
 
 AGREEMENT = 0.6
 """From which share of words in common two samples agree, unless another is asked for."""
@@ -31,8 +31,7 @@ class Kind(StrEnum):
     PATTERN = "pattern"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """What makes an answer good enough. limit is for agreement and logprob, the rest for what they name."""
 
     kind: Kind
@@ -41,8 +40,7 @@ class Check:
     pattern: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a check says: accepted or not, by which value where there is one, and why in words."""
 
     accepted: bool

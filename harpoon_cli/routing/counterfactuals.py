@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from harpoon_cli.errors import HarpoonError
 from harpoon_cli.routing import changes
@@ -16,6 +15,7 @@ from harpoon_cli.routing.decision import CandidateResult, Counterfactual, Decisi
 from harpoon_cli.routing.engine import decide_on
 from harpoon_cli.routing.rewording import PHRASES, WORDS_DROPPED, by_effect, without
 from harpoon_cli.routing.weights import Weights
+from harpoon_cli.values import Struct, replace
 
 MOST_TIMES = 100.0
 """A price is made at most so many times as high, and at least so many times as low."""
@@ -32,8 +32,7 @@ Change = tuple[str, str]
 """A sentence, and the model that is used then."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
+class _Search(Struct, frozen=True):
     """Decides again and again, about one decision."""
 
     decision: Decision

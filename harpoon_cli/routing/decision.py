@@ -6,15 +6,14 @@ beside it, and a margin is score minus threshold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 from harpoon_cli.domain import Model, Money, Pool, PoolId, Price, Prompt, Requirements
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A pool that was asked for a slice just now, and had none: it has none of that size or larger."""
 
     pool_id: PoolId
@@ -22,8 +21,7 @@ class Refusal:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A model and what is known now about where it could run; None is not known, and removes nobody.
 
     pools are those it may be placed in, whatever they have free; None where the platform does not list its
@@ -42,8 +40,7 @@ class Candidate:
     calls_left: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What the operator asks of routing.
 
     allow: names of the models the score chooses among, in any order ("the small and the large one"); empty
@@ -82,8 +79,7 @@ class Policy:
     deadline_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A model of the catalogue, and what is known of it now; see `Candidate`."""
 
     model: Model
@@ -92,8 +88,7 @@ class Known:
     calls_left: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """All that a decision is made of, besides the weights: the same inputs give the same decision.
 
     pools, held and refusals are as in `Candidate`, the same for every model. assumed names what of this is
@@ -124,8 +119,7 @@ class Inputs:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Counterfactual:
+class Counterfactual(Struct, frozen=True):
     """What would have to be different for another model; seen to be so by deciding again.
 
     axis is what is changed alone. change says how, model is the one that is then used; both are None where
@@ -138,8 +132,7 @@ class Counterfactual:
     bounds: str
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(Struct, frozen=True):
     """One signal's share of the score: amount = weight times value, in log-odds."""
 
     signal: str
@@ -149,8 +142,7 @@ class Contribution:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Familiarity:
+class Familiarity(Struct, frozen=True):
     """How much of a prompt the fitted weights know; below a limit, or without weights, they are not used.
 
     known is the share of the prompt's words of substance that occurred in training, least the limit; None
@@ -163,8 +155,7 @@ class Familiarity:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """Log-odds that a larger model is needed: the intercept and all contributions.
 
     whole says whether all of the prompt was read, or only its two ends. kind is the form of the prompt, which
@@ -179,8 +170,7 @@ class Score:
     familiarity: Familiarity
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One named part of a threshold, in log-odds."""
 
     name: str
@@ -188,8 +178,7 @@ class Part:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Struct, frozen=True):
     """What the score must reach for a step up to a larger model."""
 
     total: float
@@ -205,8 +194,7 @@ class Verdict(StrEnum):
     NOT_NOW = "not now"
 
 
-@dataclass(frozen=True, slots=True)
-class GateResult:
+class GateResult(Struct, frozen=True):
     """One gate's verdict on one candidate, with the reason in words."""
 
     gate: str
@@ -214,8 +202,7 @@ class GateResult:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedCost:
+class ExpectedCost(Struct, frozen=True):
     """The most the tokens may cost: the prompt's, estimated, and the longest answer asked for."""
 
     money: Money
@@ -223,8 +210,7 @@ class ExpectedCost:
     answer_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateResult:
+class CandidateResult(Struct, frozen=True):
     """All that is known about one candidate, removed or not.
 
     score is the prompt's; threshold is what it must reach for this model to be preferred to the next smaller
@@ -253,8 +239,7 @@ class CandidateResult:
         return tuple(gate for gate in self.gates if gate.verdict is not Verdict.PASSED)
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(Struct, frozen=True):
     """What the weights are and what is known about how good they are.
 
     figures are of prompts left out of the fit. licence is that of the data, training_sha256 names the very
@@ -272,8 +257,7 @@ class Quality:
     rebuild: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """Which model, and the whole reason.
 
     model: the one to use. wanted: the one the score alone asks for. They differ where `model` was pinned or

@@ -6,7 +6,6 @@ import math
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean, pstdev
 
 from harpoon_cli.routing.kinds import kind_of
@@ -15,6 +14,7 @@ from harpoon_cli.routing.reading import Reading, read
 from harpoon_cli.routing.ridge import Row
 from harpoon_cli.routing.signals import discover
 from harpoon_cli.routing.wording import OTHER_WORDING, Said, Wording, number
+from harpoon_cli.values import Struct
 
 _LEAST_ROWS_OF_A_WORD = 3
 _BELIEF = 2.0
@@ -30,8 +30,7 @@ _LARGEST_WEIGHT = 127
 _DIGITS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """An outcome, its prompt as read, and what each signal measures in it, by name."""
 
     outcome: Outcome
@@ -48,8 +47,7 @@ def measure(outcome: Outcome) -> Measured:
     return Measured(outcome, reading, str(kind_of(reading)), signals, number(reading.content))
 
 
-@dataclass(frozen=True, slots=True)
-class Design:
+class Design(Struct, frozen=True):
     """Rows of a regression: signals in their standard deviations, a constant, then known words and pairs.
 
     centres and spreads are the signals' means and standard deviations, ranges their least and most;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from harpoon_cli.domain import Model, Prompt
@@ -29,6 +28,7 @@ from harpoon_cli.routing.score import score
 from harpoon_cli.routing.threshold import Terms, threshold
 from harpoon_cli.routing.weights import QUALITY, Weights
 from harpoon_cli.routing.weights_file import shipped
+from harpoon_cli.values import replace
 
 _POOL_GATES = frozenset({"pools", "vram", "tflops", "capacity", "residency"})
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from statistics import pstdev
 from zlib import crc32
@@ -24,6 +23,7 @@ from harpoon_cli.routing.platt import platt
 from harpoon_cli.routing.ridge import Row, ridge
 from harpoon_cli.routing.score import score
 from harpoon_cli.routing.weights import REST, Calibration, KindWeights, Weights, probability_of
+from harpoon_cli.values import Struct
 
 FEWEST_ROWS = 200
 """Rows of a kind below which it has no weights of its own."""
@@ -35,8 +35,7 @@ _LEAST_SLOPE = 0.05
 """Log-odds for one standard deviation of what is predicted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(Struct, frozen=True):
     """Weights, and for each outcome, in order, what a fit that did not see it makes of it.
 
     scores are log-odds that the large model is needed; small_is_right are probabilities, None where nothing
@@ -48,8 +47,7 @@ class Fitted:
     small_is_right: tuple[float | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """A kind's weights, and scores and probabilities of its rows when left out."""
 
     weights: KindWeights
@@ -141,8 +139,7 @@ def _calibrated(
     return Calibration(intercept, signals, of_score), [probability_of(value) for value in found.left_out]
 
 
-@dataclass(frozen=True, slots=True)
-class _Regression:
+class _Regression(Struct, frozen=True):
     """A fit on all rows; offset and slope make log-odds of what it predicts; left_out are each row's."""
 
     fitted: list[float]

@@ -11,17 +11,17 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
 from operator import mul
+
+from harpoon_cli.values import Struct
 
 _BINS = 10
 _ROUNDS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """A figure, and where 95 % of its values lie when the rows are drawn again."""
 
     value: float
@@ -29,8 +29,7 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Struct, frozen=True):
     """How well an order gives the large model the prompts that need it; CPTs are shares from 0 to 1."""
 
     apgr: Interval

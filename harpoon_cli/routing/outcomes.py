@@ -11,16 +11,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 LONGEST_ROW = 32 * 1024 * 1024
 """Characters in a line of the file: the longest prompt and its group, with each character escaped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One prompt and the two models' results, 0 (wrong) to 1 (right)."""
 
     prompt: str

@@ -10,12 +10,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from harpoon_cli.domain import Prompt
 from harpoon_cli.routing.filler import FILLER, said
 from harpoon_cli.routing.layout import without_layout
 from harpoon_cli.routing.lines import listed
+from harpoon_cli.values import Struct
 
 WORDS_READ = 2_048
 """At most this many words (pieces between white space) are read from each end of a prompt."""
@@ -33,8 +33,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _ASCII_CHARACTERS_PER_TOKEN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A levelled prompt.
 
     text is case-folded with single spaces, without fences, labels of options and sentences that only frame

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import mul
+
+from harpoon_cli.values import Struct
 
 PENALTY = 60.0
 """What the sum of the squared weights counts against the sum of the squared errors."""
@@ -17,8 +18,7 @@ PENALTY = 60.0
 _PASSES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """The places of a row's features that are not 0, and their values."""
 
     places: Sequence[int]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from harpoon_cli.domain import Model, Pool, Requirements
 from harpoon_cli.routing.decision import Candidate, Policy, Refusal
+from harpoon_cli.values import Struct, replace
 
 POOLS_NAMED = 3
 """So many pools are named in a sentence."""
@@ -15,8 +15,7 @@ POOLS_NAMED = 3
 KB_PER_MB = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What the candidates are judged for: the policy, and the prompt's tokens as estimated."""
 
     policy: Policy

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from harpoon_cli.domain import Model
 from harpoon_cli.pricing import cost_of_tokens
 from harpoon_cli.routing.decision import Candidate, Part, Policy, Threshold
 from harpoon_cli.routing.weights import Weights
+from harpoon_cli.values import Struct
 
 MOST = 1000.0
 """Log-odds that a difference in price or latency counts at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What the thresholds of one decision have in common: the policy, the weights, and what the prompt is."""
 
     policy: Policy

@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from harpoon_cli.routing.decision import Quality
 from harpoon_cli.routing.wording import Wording
+from harpoon_cli.values import Struct
 
 INTERCEPT = -2.2
 """Log-odds for an empty prompt, by the weights set by hand."""
@@ -35,8 +35,7 @@ REST = "other"
 """The kind whose weights also serve kinds that have none of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Struct, frozen=True):
     """The probability that the small model is right: its log-odds are a sum over signals and the score.
 
     The score alone does not tell it: on the hardest prompts both models fail, and a larger one is not needed.
@@ -57,8 +56,7 @@ def probability_of(log_odds: float) -> float:
     return 1 / (1 + math.exp(-min(max(log_odds, -30.0), 30.0)))
 
 
-@dataclass(frozen=True, slots=True)
-class KindWeights:
+class KindWeights(Struct, frozen=True):
     """The weights for one kind of prompt, in log-odds that the larger model is needed.
 
     signals are by name; one that is not among them counts nothing. ranges give for each the least and the
@@ -76,8 +74,7 @@ class KindWeights:
     small_is_right: Calibration
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(Struct, frozen=True):
     """All weights of one file by kind of prompt, and what they are.
 
     quantiles are the scores at 0, 1, … 100 % of the outcomes, each left out of the fit; hand_quantiles those

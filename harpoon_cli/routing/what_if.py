@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.routing import changes
 from harpoon_cli.routing.decision import Inputs
 from harpoon_cli.routing.names import nearest
+from harpoon_cli.values import Struct, replace
 
 _MODEL = "MODEL"
 _LARGEST = 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """Something that may be assumed: its name, what its value is, and what it makes of the inputs.
 
     A name that ends in MODEL stands for one key a model; apply is then given the model's name too.
@@ -37,7 +36,7 @@ def _policy(
         changed: dict[str, object] = {field: kind(value)}
         if field == "share":
             changed["quality"] = None
-        return replace(inputs, policy=replace(inputs.policy, **changed))  # type: ignore[arg-type]  # the table below pairs each field with its kind
+        return replace(inputs, policy=replace(inputs.policy, **changed))
 
     return apply
 

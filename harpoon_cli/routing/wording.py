@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from zlib import crc32
 
 from harpoon_cli.routing.decision import Contribution
+from harpoon_cli.values import Struct, force_setattr
 
 OTHER_WORDING = "other wording"
 WORDS_WEIGHED = 1_024
@@ -24,8 +24,7 @@ _PLACES = (1 << _PLACE_BITS) - 1
 """Room for a place: less than twice the words that are looked up, counted from both ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A prompt's words of substance, as many as are looked up, and the numbers they are known by.
 
     places gives for each word or pair the place where it was said last: that of the word, or, counted on
@@ -54,8 +53,7 @@ def number(content: Sequence[str]) -> Said:
     return Said(words, singles, dict(zip(every, range(len(every)), strict=True)))
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(Struct, frozen=True):
     """Weights of known words and pairs: places finds one by its number, weights are in units of scale.
 
     groups are the names of the parts in which the places lie one after the other, with how many are in each;
@@ -66,11 +64,11 @@ class Wording:
     groups: tuple[tuple[str, int], ...]
     places: Mapping[int, int]
     weights: Sequence[int]
-    group_of: Sequence[int] = field(init=False)
+    group_of: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         parts = (array("H", [at]) * count for at, (_, count) in enumerate(self.groups))
-        object.__setattr__(self, "group_of", sum(parts, array("H")))
+        force_setattr(self, "group_of", sum(parts, array("H")))
 
     def known_share(self, said: Said) -> float:
         """Which share of the words is known, 0 to 1; 1 where there are none."""

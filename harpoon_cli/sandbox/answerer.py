@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from harpoon_cli.client.service import DataPlane
 from harpoon_cli.sandbox.simulator import NAME, Simulator
+from harpoon_cli.values import Struct
 
 
 class Answerer(Protocol):
@@ -25,8 +25,7 @@ class Answerer(Protocol):
         """Let go of connections; the engine itself stays for the next command."""
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatedAnswerer:
+class SimulatedAnswerer(Struct, frozen=True):
     """Answers by the simulator, for want of a model."""
 
     simulator: Simulator

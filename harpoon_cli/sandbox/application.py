@@ -9,7 +9,6 @@ import hmac
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, cast
 
 from harpoon_cli.client.embedded import Request, Response
@@ -20,6 +19,7 @@ from harpoon_cli.sandbox.contract import Contract, Operation, Route, built_in_co
 from harpoon_cli.sandbox.platform import Document, Order, Refusal, SandboxPlatform
 from harpoon_cli.sandbox.replays import Piece, Replays, digest
 from harpoon_cli.sandbox.schema import Violation
+from harpoon_cli.values import Struct, asdict
 
 BODY_CAP_BYTES = 8 * 1024 * 1024
 DEFAULT_TTL_S = 900
@@ -31,8 +31,7 @@ _JSON = {"content-type": "application/json"}
 _EVENTS = {"content-type": "text/event-stream", "cache-control": "no-store"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(Struct, frozen=True):
     """One valid request: what was captured from the path, sent as parameters, and in the body."""
 
     parameters: Mapping[str, Any]

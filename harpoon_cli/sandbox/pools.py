@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
 
+from harpoon_cli.values import Struct
 
-@dataclass(frozen=True, slots=True)
-class PoolSpecification:
+
+class PoolSpecification(Struct, frozen=True):
     """Cards of one kind shared by tenants; the figures are of one card, the price of one slice and hour."""
 
     id: str

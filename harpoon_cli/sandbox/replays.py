@@ -9,7 +9,6 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from hashlib import sha256
 from time import monotonic
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from harpoon_cli.domain import Completion, Delta
 from harpoon_cli.errors import BrokenOff, HarpoonError
 from harpoon_cli.sandbox.platform import Refusal
+from harpoon_cli.values import Struct, field
 
 KEPT_S = 600.0
 """How long an answer is kept once it is whole: longer than any client goes on repeating."""
@@ -34,8 +34,7 @@ def digest(body: Mapping[str, Any]) -> str:
     return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-@dataclass(eq=False)
-class _Run:
+class _Run(Struct, eq=False):
     """One making of an answer, which any number of requests follow; it goes on when they have left."""
 
     digest: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from harpoon_cli.values import Struct
 
 NAME_SHOWN = 80
 """Of a name that a request made up, so much is quoted back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """One place where a value breaks a schema. `at` is a JSON pointer, or a parameter's name."""
 
     at: str

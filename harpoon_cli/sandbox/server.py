@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -20,10 +19,10 @@ import h11
 
 from harpoon_cli.client.embedded import Application, Request, Response
 from harpoon_cli.errors import ConfigurationFault, UsageFault
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What a client may take: seconds to send its head and its body, to stay idle,
     to read an answer, and to leave after the last one; bytes of head and body."""
 

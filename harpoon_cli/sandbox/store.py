@@ -11,7 +11,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, TypeAlias
 
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.sandbox.locks import directory_locked
+from harpoon_cli.values import Struct
 
 DATABASE = "sandbox.db"
 VERSION = 1
@@ -64,8 +64,7 @@ _Row: TypeAlias = tuple[Any, ...]
 _LIVE = "released_at IS NULL AND expires_at > :now"
 
 
-@dataclass(frozen=True, slots=True)
-class Allocation:
+class Allocation(Struct, frozen=True):
     """A lease as the sandbox keeps it; `number` counts them, 0 before it is stored."""
 
     id: str
@@ -86,8 +85,7 @@ class Allocation:
         return self.released_at is None and now < self.expires_at
 
 
-@dataclass(frozen=True, slots=True)
-class Occupancy:
+class Occupancy(Struct, frozen=True):
     """What the live leases of a pool take together."""
 
     slices: int = 0
@@ -95,16 +93,14 @@ class Occupancy:
     tflops: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class KeptAnswer(Struct, frozen=True):
     """The answer that an idempotency key stands for, and the digest of the request that got it."""
 
     request_digest: str
     answer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """A span in which a lease was answering."""
 
     pool_id: str

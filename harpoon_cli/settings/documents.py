@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from harpoon_cli.errors import ConfigurationFault, HarpoonError
@@ -18,13 +17,13 @@ from harpoon_cli.settings.files import not_utf8, read_small
 from harpoon_cli.settings.keys import Key
 from harpoon_cli.settings.origins import Kind, Layer, SourceName
 from harpoon_cli.settings.paths import home_dir
+from harpoon_cli.values import Struct
 
 _MOST_DOTS = 100
 """More dots on a line than any setting has: reading a key takes tomllib time by the square of its parts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One configuration file: its plain layer, and one for each of its profiles. place is for people."""
 
     path: Path
@@ -111,8 +110,7 @@ def expanded(path: str, environ: Mapping[str, str]) -> Path:
     return home_dir(environ) / path[2:] if path == "~" or path.startswith("~/") else Path(path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """One file on its way into layers."""
 
     place: str

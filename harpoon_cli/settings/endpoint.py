@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -25,6 +24,7 @@ from harpoon_cli.errors import ConfigurationFault
 from harpoon_cli.settings.load import Loaded
 from harpoon_cli.settings.origins import OF_DIRECTORY, SourceName
 from harpoon_cli.settings.secrets import KeyPlace, key_place, resolve_key
+from harpoon_cli.values import Struct
 
 ROUTE = (
     "platform.base_url",
@@ -39,13 +39,11 @@ ROUTE = (
 """Settings that decide who gets the key; where one is from a project file or .env, the key must be too."""
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxEndpoint:
+class SandboxEndpoint(Struct, frozen=True):
     """The embedded platform; nothing at all is configured."""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveEndpoint:
+class LiveEndpoint(Struct, frozen=True):
     """A real platform. The URLs are normalised: no slash at the end, host in lower case.
 
     key is None exactly where auth is "none". url_origin is where base_url came from, or inference_url where

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harpoon_cli.errors import ConfigurationFault, HarpoonError
@@ -18,13 +17,13 @@ from harpoon_cli.settings.flags import flag_layer
 from harpoon_cli.settings.origins import Kind, Layer, SourceName
 from harpoon_cli.settings.paths import PROJECT_FILE, USER_FILE, project_file, user_file
 from harpoon_cli.settings.variables import dotenv_layer, environment_layer
+from harpoon_cli.values import Struct, replace
 
 KEY_FILE = "api_key"
 """The key's file in a mounted configuration directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Everything that was found, before values are looked at; strongest first."""
 
     over_files: tuple[Layer, ...]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args, get_origin
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from harpoon_cli.settings.model import ModelTable, Settings, Wants
+from harpoon_cli.values import Struct
 
 Key = tuple[str, ...]
 
@@ -43,8 +43,7 @@ _HOSTED_AI_NAMES: dict[Key, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One setting. `default` and `example` are as Python values; a default of None means unset."""
 
     key: Key

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from harpoon_cli.errors import HarpoonError
@@ -26,10 +25,10 @@ from harpoon_cli.settings.documents import Document
 from harpoon_cli.settings.gather import gather
 from harpoon_cli.settings.model import Settings
 from harpoon_cli.settings.origins import DEFAULT, SourceName
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The settings, where each set value came from (by dotted key), and the files that were read.
 
     `origins` has every key but those of names that are not set (models, fields).

@@ -5,7 +5,6 @@ The example file and the option tables are made from here. A key whose default i
 
 import re
 import shlex
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -14,13 +13,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, S
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from harpoon_cli.durations import parse_duration
+from harpoon_cli.values import Struct
 
 LONGEST_S = 30 * 24 * 3600
 """The longest duration any setting takes, in seconds: thirty days."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wants:
+class Wants(Struct, frozen=True):
     """What a value must be, in the words that follow "must be" in a message."""
 
     words: str

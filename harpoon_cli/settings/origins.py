@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from harpoon_cli.settings.keys import Key
+from harpoon_cli.values import Struct, field
 
 
 class Kind(StrEnum):
@@ -25,8 +25,7 @@ OF_DIRECTORY = frozenset({Kind.DOTENV, Kind.PROJECT})
 """Places that come with a directory, perhaps by `git clone`: they may describe work, not spend trust."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceName:
+class SourceName(Struct, frozen=True):
     """Where a value came from; `str` of it is for people.
 
     name is the flag or the variable, place the file as it is printed, line counts from 1.
@@ -50,8 +49,7 @@ class SourceName:
 DEFAULT = SourceName(Kind.DEFAULT)
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """The values of one source, raw, and the origin of each."""
 
     kind: Kind

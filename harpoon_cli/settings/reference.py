@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -18,10 +17,10 @@ from pydantic import BaseModel
 from harpoon_cli.settings import keys
 from harpoon_cli.settings.keys import Entry, Key
 from harpoon_cli.settings.model import ModelTable, Settings
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """A row of the option table. default is as TOML writes it, "unset" where there is none."""
 
     key: str

@@ -14,7 +14,6 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from harpoon_cli.domain import Secret
@@ -24,22 +23,21 @@ from harpoon_cli.settings.documents import expanded
 from harpoon_cli.settings.files import read_small
 from harpoon_cli.settings.load import Loaded
 from harpoon_cli.settings.origins import SourceName
+from harpoon_cli.values import Struct
 
 _LONGEST_KEY = 8192
 _COMMAND_DEADLINE_S = 30.0
 """Enough for a person to unlock a password manager."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFound:
+class KeyFound(Struct, frozen=True):
     """The key and where it was found, for people: no part of the key is in `origin`."""
 
     secret: Secret
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPlace:
+class KeyPlace(Struct, frozen=True):
     """Where the settings say the key is. setting is dotted; source is where that was said."""
 
     setting: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from pydantic import BaseModel
 
@@ -15,12 +14,12 @@ from harpoon_cli.settings.keys import Key
 from harpoon_cli.settings.load import Loaded
 from harpoon_cli.settings.origins import DEFAULT, SourceName
 from harpoon_cli.settings.reference import toml_value, without_password
+from harpoon_cli.values import Struct
 
 MB_PER_GB = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A setting: dotted key, value as TOML writes it ("unset" for none, "***" for secrets), origin."""
 
     key: str

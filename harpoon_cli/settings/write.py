@@ -10,7 +10,6 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -34,10 +33,10 @@ from harpoon_cli.settings.origins import Kind
 from harpoon_cli.settings.paths import make_private
 from harpoon_cli.settings.reference import starter, toml_value
 from harpoon_cli.settings.show import masked
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """What was written. value is as TOML has it, secrets masked.
 
     backup is the old file, where its comments could not be kept.
@@ -118,8 +117,7 @@ def _mode(path: Path, kind: Kind) -> int:
     return 0o644 if kind is Kind.PROJECT else 0o600
 
 
-@dataclass(frozen=True, slots=True)
-class _New:
+class _New(Struct, frozen=True):
     """A file's new text, and the value in it as TOML, secrets masked."""
 
     text: str
@@ -127,8 +125,7 @@ class _New:
     comments_kept: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """One setting on its way into the text of a file."""
 
     old: str

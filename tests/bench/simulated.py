@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +22,7 @@ from harpoon_cli.bench.steady import steady_part
 from harpoon_cli.bench.warmup import WarmUp
 from harpoon_cli.bench.watched import Watched
 from harpoon_cli.domain import Price
+from harpoon_cli.values import replace
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -56,7 +56,7 @@ def watch(**others: object) -> Watched:
         short_of_sockets=False,
         examples={},
     )
-    return replace(one, **others)  # type: ignore[arg-type]  # the tests name fields there are
+    return replace(one, **others)
 
 
 def sample(
@@ -140,7 +140,7 @@ def report(samples: Iterable[Sample] | None = None, *, slo: str = SLO, **facts: 
     recorder = recorded(run() if samples is None else samples, slo)
     price = Price(Decimal("2.50"), "USD")
     return build(
-        replace(FACTS, **facts),  # type: ignore[arg-type]  # the tests name fields there are
+        replace(FACTS, **facts),
         recorder,
         (watch(),),
         thresholds=parse(slo) if slo else (),

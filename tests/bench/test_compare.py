@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from harpoon_cli.bench.compare import Change, Compared, Comparison, change_percent, compare
@@ -11,6 +9,7 @@ from harpoon_cli.bench.report import Report
 from harpoon_cli.bench.reports.markdown import comparison
 from harpoon_cli.bench.verdict import Validity
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import replace
 from tests.bench.simulated import HOSTILE, report, run
 
 

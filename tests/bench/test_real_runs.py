@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from harpoon_cli.bench.recorder import Recorder, from_recording, merge
@@ -11,6 +10,7 @@ from harpoon_cli.bench.reports import FORMATS, Source, save, text
 from harpoon_cli.bench.request_rows import RowFile, read_rows
 from harpoon_cli.bench.sample import Shot
 from harpoon_cli.bench.watched import watched
+from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, ask, at_once, fired, served, target
 from tests.bench.simulated import FACTS
 from tests.servers import always, answer, in_turn, stream

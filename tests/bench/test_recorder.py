@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from array import array
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -22,6 +21,7 @@ from harpoon_cli.bench.steady import steady_part
 from harpoon_cli.bench.timeline import MOST_SLICES, Window
 from harpoon_cli.bench.warmup import DETECTED, WarmUp
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import replace
 from tests.bench.simulated import MS, S, failed, recorded, run, sample
 
 starts = st.integers(0, 300 * S)
@@ -252,7 +252,7 @@ def test_a_server_cannot_fill_the_memory_with_kinds_of_errors() -> None:
 )
 def test_a_damaged_recording_is_refused(torn: dict[str, object]) -> None:
     with pytest.raises(UsageFault, match="damaged"):
-        from_recording(replace(recorded([sample()]).recording(), **torn))  # type: ignore[arg-type]
+        from_recording(replace(recorded([sample()]).recording(), **torn))
 
 
 def warming(seconds: int = 60) -> list[Sample]:

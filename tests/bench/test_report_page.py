@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from shutil import which
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from harpoon_cli.bench.report import Report
 from harpoon_cli.bench.reports import Source, save, text
 from harpoon_cli.bench.reports._plot import Axis, Series, plot
+from harpoon_cli.values import replace
 from tests.bench.simulated import (
     hostile_report,
     report,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from time import tzset
 from xml.etree import ElementTree
@@ -23,6 +22,7 @@ from harpoon_cli.bench.reports.markdown import escaped
 from harpoon_cli.errors import StorageFault, UsageFault
 from harpoon_cli.render.envelope import plain as envelope_plain
 from harpoon_cli.render.schema import schema_for
+from harpoon_cli.values import replace
 from tests.bench.simulated import (
     failed,
     few,

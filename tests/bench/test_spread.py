@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic_ns, sleep
@@ -25,6 +25,7 @@ from harpoon_cli.bench.run import Run, Terms
 from harpoon_cli.bench.spread import Spread, cluster, offset_of
 from harpoon_cli.bench.spread_worker import PartOrder, fire_part
 from harpoon_cli.errors import ConfigurationFault, NotSent, UsageFault
+from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, Gate, served, target
 from tests.bench.test_run import counts, made, opener, plan, prompts, terms
 from tests.servers import always, run, stream
@@ -201,7 +202,7 @@ def test_clocks_are_compared_by_the_quickest_exchange_and_its_bound_holds() -> N
 def order(**more: object) -> PartOrder:
     one = plan("closed:concurrency=1,requests=1")
     made_of = PartOrder("key", __version__, one, fingerprint(one), (0, 1), Terms(target(9)))
-    return replace(made_of, **more)  # type: ignore[arg-type]  # fields there are
+    return replace(made_of, **more)
 
 
 def test_a_worker_of_another_version_or_with_other_files_fires_nothing() -> None:

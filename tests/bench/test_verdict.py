@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -20,6 +19,7 @@ from harpoon_cli.bench.statistics.histogram import Histogram
 from harpoon_cli.bench.verdict import Validity
 from harpoon_cli.bench.watched import Watched
 from harpoon_cli.domain import Origin, Price
+from harpoon_cli.values import replace
 from tests.bench.simulated import FACTS, MS, SLO, failed, recorded, report, run, sample, watch
 
 
@@ -188,7 +188,7 @@ def test_failures_stand_in_the_percentiles_that_they_reach() -> None:
 
 
 def test_every_figure_is_defined_and_every_definition_is_of_a_figure() -> None:
-    numbers = {*Rates.__dataclass_fields__}
+    numbers = {*Rates.__struct_fields__}
     costs = {name for name in BY_NAME if name.startswith("cost_")}
     assert set(NAMES) | numbers | costs == set(BY_NAME)
     assert len(BY_NAME) == len(DEFINITIONS)

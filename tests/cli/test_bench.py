@@ -8,7 +8,6 @@ import re
 import signal
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from harpoon_cli.bench import report, verdict
 from harpoon_cli.bench.reports import Source, save
 from harpoon_cli.bench.verdict import Bounds
 from harpoon_cli.cli.bench import drive
+from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, served
 from tests.bench.simulated import report as simulated
 from tests.bench.simulated import run as samples

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
 
@@ -18,6 +17,7 @@ from harpoon_cli.domain import Money, Origin
 from harpoon_cli.render.panel import Panel
 from harpoon_cli.render.screen import Screen
 from harpoon_cli.render.terminal import Channel, Terminal
+from harpoon_cli.values import replace
 from tests.bench.simulated import failed, recorded, run
 
 LIVE = Terminal(out=Channel(is_tty=True, live=True), err=Channel(is_tty=True, live=True))

@@ -6,7 +6,6 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from harpoon_cli.domain import (
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.render.screen import Screen
+from harpoon_cli.values import replace
 from tests.cli.rig import Operator
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

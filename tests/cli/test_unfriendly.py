@@ -300,8 +300,8 @@ def test_a_reader_that_does_not_read_keeps_no_signal_from_the_release(tmp_path: 
         [*HARPOON, "infer", "Why?", "-v"], stdout=write, stderr=subprocess.PIPE, env=environment(tmp_path)
     ) as blocked:
         assert blocked.stderr is not None
-        while b"ready" not in blocked.stderr.readline():
-            pass
+        said = next((line for line in blocked.stderr if b"ready" in line), b"")
+        assert said, "it ended before the lease was ready"
         blocked.send_signal(signal.SIGTERM)
         _, err = blocked.communicate(timeout=PATIENCE_S)
     os.close(read)

@@ -202,7 +202,7 @@ def test_a_process_that_does_not_let_go_is_not_waited_for_and_what_was_known_sti
 
 COUNTING = """
 import sys
-from dataclasses import replace
+from harpoon_cli.values import replace
 from pathlib import Path
 from harpoon_cli.client.health_file import HealthFile
 

@@ -516,7 +516,7 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again(raw: bytes, what: str)
     async def work() -> tuple[object, int]:
         script = in_turn(raw, answer(200, {"pools": [], "allocations": [], **ROW}))
         async with meeting(script) as met:
-            plane = met.control(lists=True)
+            plane = met.control(lists=True, retry=AT_ONCE)
             calls: dict[str, Callable[[], Awaitable[object]]] = {
                 "pools": plane.pools,
                 "leases": plane.leases,

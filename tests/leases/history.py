@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harpoon_cli.client.service import Features
@@ -19,6 +19,7 @@ from harpoon_cli.leases.ledger import OPEN
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S
 from harpoon_cli.leases.recovery import recover
 from harpoon_cli.leases.sweep import sweep
+from harpoon_cli.values import replace
 from tests.leases.virtual import VirtualTime
 from tests.leases.world import (
     LATE_S,

@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +34,7 @@ from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases.alive import SIGNS, SignOfLife
 from harpoon_cli.leases.ledger import VERSIONS, Ledger
 from harpoon_cli.leases.storage import _patiently, move_away
+from harpoon_cli.values import replace
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 R = Reference("hpn-1")
@@ -500,7 +500,7 @@ def test_what_settling_does_not_need_may_be_broken(tmp_path: Path, column: str, 
     with sqlite3.connect(ledger.path) as other:
         other.execute(f"UPDATE leases SET {column} = ?", (value,))
     expected: dict[str, Owner | None] = {column: Owner("unknown", "unknown") if column == "owner" else None}
-    assert ledger.open_records() == (replace(whole, **expected),)  # type: ignore[arg-type]  # one of its fields
+    assert ledger.open_records() == (replace(whole, **expected),)
     assert ledger.broken_rows() == ()
 
 

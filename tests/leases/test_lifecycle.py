@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,6 +26,7 @@ from harpoon_cli.leases.evidence import Listed
 from harpoon_cli.leases.holding import holding
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, finishing
 from harpoon_cli.leases.sweep import Swept, overdue, sweep
+from harpoon_cli.values import replace
 from tests.leases.conftest import MakeWorld
 from tests.leases.virtual import VirtualTime
 from tests.leases.world import FULL, LATE_S, ORDER, Fate, Fault, Process, World

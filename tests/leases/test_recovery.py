@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from harpoon_cli.leases.abandoned import abandoned, end_abandoned, found_again
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S
 from harpoon_cli.leases.recovery import Recovered, recover
 from harpoon_cli.leases.sweep import sweep
+from harpoon_cli.values import replace
 from tests.leases.conftest import MakeWorld
 from tests.leases.test_lifecycle import NO_KEYS, NO_LIST, NO_METADATA, states, swept, use
 from tests.leases.world import ENDPOINT, ORDER, Fate, Fault, Killed, World

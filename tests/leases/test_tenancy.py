@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from harpoon_cli.leases.lifecycle import Lifecycle, Order
 from harpoon_cli.leases.receipts import cost_so_far, may_have_cost
 from harpoon_cli.leases.tenancy import Tenancy
 from harpoon_cli.pricing import totals
+from harpoon_cli.values import replace
 from tests.leases.conftest import MakeWorld
 from tests.leases.world import FULL, ORDER, FakePlatform, Fault, Process, Slot, World
 

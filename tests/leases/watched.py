@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +22,7 @@ from harpoon_cli.sandbox.platform import SandboxPlatform
 from harpoon_cli.sandbox.pools import PoolSpecification
 from harpoon_cli.sandbox.simulator import Simulator
 from harpoon_cli.sandbox.store import Store
+from harpoon_cli.values import replace
 from tests.sandbox.harness import KEY, served
 
 WAIT_S = 60.0

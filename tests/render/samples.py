@@ -7,7 +7,6 @@ import pty
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -34,6 +33,7 @@ from harpoon_cli.errors import Exit, NoCapacity
 from harpoon_cli.render.outcome import Cell, Column, Facts, Outcome, Table, Text, Tone
 from harpoon_cli.render.screen import Screen
 from harpoon_cli.render.terminal import Channel, Terminal
+from harpoon_cli.values import Struct
 
 HOSTILE = (
     "\x1b]52;c;cHduZWQ=\x07\x9b2J\x7f\r[bold red]x[/] :smile: \u202eevil\u2066 \u200b\U000e0041\ud800 \\x1b"
@@ -50,8 +50,7 @@ class Kind(StrEnum):
     SMALL = "small"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     id: PoolId
     price: Decimal | None
     at: datetime | None
@@ -60,8 +59,7 @@ class Row:
     tags: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     rows: tuple[Row, ...]
     key: Secret
 
@@ -126,8 +124,7 @@ def outcome_of(text: str) -> Outcome:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What came out, and the status."""
 
     out: str

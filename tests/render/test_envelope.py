@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -19,14 +18,14 @@ from harpoon_cli.errors import Exit, MayStillBill, NoCapacity
 from harpoon_cli.render.envelope import encode, exit_of, plain
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.render.schema import schema_for
+from harpoon_cli.values import Struct
 
 from .samples import HOSTILE, RECEIPT, Rows, data_of, on_terminal, outcome_of, show
 
 Name = NewType("Name", str)
 
 
-@dataclass(frozen=True)
-class Inner:
+class Inner(Struct, frozen=True):
     name: Name
     state: LeaseState
 

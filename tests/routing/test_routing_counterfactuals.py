@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -26,6 +25,7 @@ from harpoon_cli.routing.decision import Counterfactual, Decision
 from harpoon_cli.routing.engine import decide_on
 from harpoon_cli.routing.rewording import without
 from harpoon_cli.routing.what_if import KEYS, assume
+from harpoon_cli.values import replace
 
 AXES = ["price", "latency", "free VRAM", "asked share", "context", "wording"]
 CARD = Pool(

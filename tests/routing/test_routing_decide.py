@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from decimal import Decimal
@@ -11,10 +10,12 @@ from enum import Enum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from harpoon_cli.domain import Model, Pool, PoolId, Price, Prompt
 from harpoon_cli.errors import NoSuchModel, NothingFits
 from harpoon_cli.routing import Candidate, CandidateResult, Decision, Policy, Verdict, decide
+from harpoon_cli.values import Struct, replace
 
 EASY = Prompt("Translate to French: good morning")
 HARD = Prompt(
@@ -191,9 +192,9 @@ def test_a_decision_is_a_tree_of_plain_values(text: str, crowd: list[Candidate],
         return
 
     def check(value: object) -> None:
-        if dataclasses.is_dataclass(value):
-            for field in dataclasses.fields(value):
-                check(getattr(value, field.name))
+        if isinstance(value, Struct):
+            for name in value.__struct_fields__:
+                check(getattr(value, name))
         elif isinstance(value, tuple):
             for each in value:
                 check(each)
@@ -202,7 +203,7 @@ def test_a_decision_is_a_tree_of_plain_values(text: str, crowd: list[Candidate],
             assert not isinstance(value, float) or math.isfinite(value)
 
     check(decision)
-    json.dumps(dataclasses.asdict(decision), default=str, allow_nan=False)
+    json.dumps(to_builtins(decision), allow_nan=False)
 
 
 def test_of_two_models_the_score_takes_the_small_one_below_the_base_and_the_large_one_from_it_on() -> None:
@@ -242,7 +243,7 @@ def test_with_three_models_the_middle_one_is_for_scores_near_the_base(base: floa
 
 
 def test_a_removed_model_gives_way_to_the_next_larger_and_the_reason_says_so() -> None:
-    full = dataclasses.replace(T4, free_slices=0)
+    full = replace(T4, free_slices=0)
     crowd = [Candidate(SMALL, (full,)), Candidate(MIDDLE, (H100,)), Candidate(LARGE, (H100,))]
     decision = decide(EASY, crowd, Policy())
     assert (decision.wanted, decision.model) == ("gemma-270m", "mistral-7b")
@@ -258,7 +259,7 @@ def test_where_no_larger_model_passes_the_next_smaller_is_taken() -> None:
 
 
 def test_a_model_that_fits_no_card_keeps_its_score_and_every_failed_gate() -> None:
-    hopeless = dataclasses.replace(LARGE, context_tokens=4, tflops=900.0)
+    hopeless = replace(LARGE, context_tokens=4, tflops=900.0)
     decision = decide(HARD, candidates(SMALL, hopeless, pools=(T4,)), Policy())
     assert verdicts(decision, "qwen-30b") == {
         "context": Verdict.NEVER,
@@ -270,7 +271,7 @@ def test_a_model_that_fits_no_card_keeps_its_score_and_every_failed_gate() -> No
 
 
 def test_a_card_that_is_too_small_and_one_that_is_busy_are_told_apart() -> None:
-    busy = dataclasses.replace(H100, vram_free_mb=1024)
+    busy = replace(H100, vram_free_mb=1024)
     crowd = [Candidate(SMALL, (T4,)), Candidate(MIDDLE, (busy,)), Candidate(LARGE, (T4,))]
     decision = decide(EASY, crowd, Policy())
     assert verdicts(decision, "mistral-7b") == {"capacity": Verdict.NOT_NOW, "vram": Verdict.NOT_NOW}
@@ -284,7 +285,7 @@ def test_memory_and_compute_on_two_different_cards_are_not_one_slice() -> None:
 
 
 def test_a_model_may_only_use_the_pools_its_entry_names() -> None:
-    bound = dataclasses.replace(SMALL, name="bound", pools=(PoolId("elsewhere"),))
+    bound = replace(SMALL, name="bound", pools=(PoolId("elsewhere"),))
     assert verdicts(decide(EASY, candidates(bound, LARGE), Policy()), "bound") == {"pools": Verdict.NEVER}
 
 

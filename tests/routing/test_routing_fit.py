@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -17,6 +16,7 @@ from harpoon_cli.routing.ridge import Row, ridge
 from harpoon_cli.routing.score import score
 from harpoon_cli.routing.weights import probability_of
 from harpoon_cli.routing.weights_file import dump, load
+from harpoon_cli.values import replace
 
 NAMELESS = Quality("of a test", "", "", ())
 EASY = ["garden", "marmalade", "wheelbarrow", "river", "thunderstorm", "window", "handkerchief", "candle"]

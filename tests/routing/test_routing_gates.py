@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +14,7 @@ from harpoon_cli.domain import Model, Pool, PoolId, Price, Prompt, Requirements
 from harpoon_cli.errors import BreakerOpen, CostCeilingReached, NoSuchModel, NothingFits
 from harpoon_cli.routing import Candidate, Decision, Policy, Refusal, Verdict, decide
 from harpoon_cli.routing.gates import discover
+from harpoon_cli.values import Struct, replace
 
 PROMPT = Prompt("Prove it step by step.")
 SMALL = Model("small", 1000, 1.0, 8000, "small", kv_kb_per_token=16.0)
@@ -208,4 +207,4 @@ def test_whatever_is_known_the_printed_sums_are_the_margin_on_both_sides(
 def test_a_gate_is_named_after_its_file() -> None:
     for gate in discover():
         assert gate.judge.__module__ == f"harpoon_cli.routing.gates.{gate.name}"
-        assert dataclasses.is_dataclass(gate)
+        assert isinstance(gate, Struct)

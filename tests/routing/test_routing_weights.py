@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from harpoon_cli.routing.score import score
 from harpoon_cli.routing.weights import INTERCEPT, QUALITY
 from harpoon_cli.routing.weights_file import dump, load, shipped
 from harpoon_cli.routing.wording import OTHER_WORDING, WORDS_WEIGHED, number
+from harpoon_cli.values import replace
 
 FILE = Path(files.__file__).with_name("weights.bin").read_bytes()
 HEADER = json.loads(FILE.partition(b"\n")[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from harpoon_cli.client.service import DataPlane
 from harpoon_cli.domain import Completion, CompletionRequest, Delta, Usage
 from harpoon_cli.errors import BrokenOff, HarpoonError, Refused
 from harpoon_cli.sandbox.application import BODY_CAP_BYTES
+from harpoon_cli.values import replace
 
 from .harness import POOL, Caller, Clock, application
 

@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harpoon_cli.client.embedded import Application, Request, Response
 from harpoon_cli.sandbox.contract import built_in_contract
 from harpoon_cli.sandbox.pools import PoolSpecification, built_in_pools
+from harpoon_cli.values import replace
 
 from .harness import KEY, Clock, application, served
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from harpoon_cli.errors import HarpoonError
 from harpoon_cli.sandbox.engine import LocalEngine, running, stop
 from harpoon_cli.sandbox.engine_state import EngineFiles, EngineState
 from harpoon_cli.sandbox.models import PulledModel, engine_installed
+from harpoon_cli.values import replace
 
 from .harness import REAL_MODEL, Caller, Clock, application, needs_model
 

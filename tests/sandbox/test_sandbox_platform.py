@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from harpoon_cli.sandbox.platform import Refusal, SandboxPlatform
 from harpoon_cli.sandbox.pools import built_in_pools
 from harpoon_cli.sandbox.store import Store
+from harpoon_cli.values import replace
 
 from .harness import POOL, Clock, order
 

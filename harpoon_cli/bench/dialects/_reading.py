@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from harpoon_cli.domain import GIVEN_UP
+from harpoon_cli.values import Struct
 
 DONE = b"[DONE]"
 """The data of the event after which nothing comes."""
@@ -31,8 +31,7 @@ class Unread(Exception):
     """An answer that cannot be read; its text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """Bytes with which content begins, and bytes that are there where it is empty."""
 
     content: bytes
@@ -46,16 +45,14 @@ MARKS = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens as the server counted them."""
 
     prompt_tokens: int
     completion_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """What one event of a stream says. `error` is the server's own words, None where it reports none."""
 
     content: bool
@@ -107,8 +104,7 @@ def text_of(data: bytes) -> str:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """What a whole answer says. `error` is the server's own words, None where it reports none."""
 
     usage: Usage | None

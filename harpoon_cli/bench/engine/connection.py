@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from dataclasses import dataclass
 from enum import Enum
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +18,7 @@ from harpoon_cli.bench.engine.arrivals import ANCILLARY_BYTES, Arrivals
 from harpoon_cli.bench.engine.exchange import Exchange
 from harpoon_cli.bench.engine.faults import Fault, kind_of
 from harpoon_cli.bench.engine.poller import READ, WRITE, Poller
+from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
     import ssl
@@ -31,8 +31,7 @@ READ_BYTES = 64 * 1024
 SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where connections of a run go: an address, and for TLS the context and the name to verify."""
 
     family: socket.AddressFamily

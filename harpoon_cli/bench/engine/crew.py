@@ -10,7 +10,6 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 
 from harpoon_cli.bench.engine.errand import (
     ERROR,
@@ -24,12 +23,12 @@ from harpoon_cli.bench.engine.errand import (
 )
 from harpoon_cli.bench.engine.watch import Watch
 from harpoon_cli.bench.sample import Sample
+from harpoon_cli.values import Struct
 
 WORKER = "harpoon_cli.bench.engine.worker"
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """An engine process that ended before its run did: what it had not sent is missing.
 
     status is its exit status, below zero the signal that ended it.

@@ -10,13 +10,13 @@ import pickle
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from operator import attrgetter
 
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
 from harpoon_cli.bench.sample import Counted, Sample, Shot
 from harpoon_cli.errors import HarpoonError
+from harpoon_cli.values import Struct
 
 PREFIX = struct.Struct("!Q")
 """Before an errand: how many bytes it has."""
@@ -27,8 +27,7 @@ LENGTH = struct.Struct("!cQ")
 SAMPLES, WATCH, ERROR = b"s", b"w", b"e"
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(Struct, frozen=True):
     """One process's part of a run; the fields are `fire`'s. Everything in it can be pickled.
 
     shots makes the shots, in the process that fires them.
@@ -51,7 +50,7 @@ def errand_message(errand: Errand) -> bytes:
     return PREFIX.pack(len(content)) + content
 
 
-_NAMES = tuple(field.name for field in fields(Sample))
+_NAMES = Sample.__struct_fields__
 _VALUES = attrgetter(*_NAMES)
 _ARRAYS, _COUNTED = (_NAMES.index("chunk_ns"), _NAMES.index("unsure")), _NAMES.index("counted")
 _SOURCES = tuple(Counted)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from harpoon_cli.bench.engine.faults import Fault, Kind
+from harpoon_cli.values import Struct
 
 HEAD_CAP_BYTES = 64 * 1024
 """The longest head that is read."""
@@ -19,8 +19,7 @@ _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _LENGTH_DIGITS = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """What a head says of its answer. length: None where the body is chunked or ends with the connection."""
 
     status: int

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic_ns
 
 from harpoon_cli.bench.engine.arrivals import Arrivals
@@ -20,6 +19,7 @@ from harpoon_cli.bench.engine.supply import Supply, due_ns
 from harpoon_cli.bench.engine.target import Composer, Target
 from harpoon_cli.bench.engine.watch import Watch, Watcher
 from harpoon_cli.bench.sample import Sample, Shot
+from harpoon_cli.values import Struct
 
 SECOND_NS = 1_000_000_000
 BEAT_NS = 20_000_000
@@ -58,8 +58,7 @@ MOST_UNREAD = 64
 EVENT_END = b"\n\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """How a run fires; see `fire`. places: requests at once; wanted: what was asked for, None: no bound."""
 
     places: int

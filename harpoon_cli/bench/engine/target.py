@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harpoon_cli.bench import dialects
 from harpoon_cli.bench.sample import Ask, Message
 from harpoon_cli.errors import ConfigurationFault
+from harpoon_cli.values import Struct, field
 
 if TYPE_CHECKING:
     import ssl  # takes longer to load than the whole engine, and most loopback tests need none
@@ -20,8 +20,7 @@ SECRET_CHARACTERS = 8
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One data plane.
 
     path is the whole path of a request. headers are sent with each, the key among them, and so are not
@@ -34,7 +33,7 @@ class Target:
     path: str
     dialect: str
     stream: bool = True
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, object] = field(default_factory=dict)
     tls: Callable[[], ssl.SSLContext] | None = None
 
@@ -65,6 +64,10 @@ class Target:
             dict(fields or {}),
             tls if parts.scheme == "https" else None,
         )
+
+    def __repr__(self) -> str:
+        # The headers hold the key.
+        return f"Target({self.host}:{self.port}{self.path})"
 
     def redacted(self, text: str) -> str:
         """`text` without what our headers hold, in case a server repeats the key."""

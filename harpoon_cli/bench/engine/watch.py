@@ -6,13 +6,13 @@ import os
 from array import array
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic_ns, process_time_ns
 
 from harpoon_cli.bench.engine.arrivals import Arrivals
 from harpoon_cli.bench.sample import Sample, Stamped
 from harpoon_cli.bench.statistics.histogram import MILLION, Histogram
+from harpoon_cli.values import Struct
 
 TRUSTED_PPM = 999_000
 """The error bound holds for so many arrivals in a million."""
@@ -22,8 +22,7 @@ _SCHEDULE = "/proc/thread-self/schedstat"
 """Linux: nanoseconds on a CPU, nanoseconds wanting one, and slices."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """The engine's own record of one run.
 
     start_ns is the zero of the samples' times on this machine's monotonic clock, began the same moment by the

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from harpoon_cli.bench.report import Report
 from harpoon_cli.discovery import Folder
 from harpoon_cli.errors import StorageFault
+from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
     from harpoon_cli.bench.compare import Comparison
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 FORMATS = Folder(__name__, __path__, "report format")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """What a format makes its text from: the report, and the files with a row for every request, if kept.
 
     detailed: tell of each request as well, where the format can. comparison: with the baseline, if any.

@@ -8,10 +8,10 @@ see it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import ceil, floor, log10
 
 from harpoon_cli.bench.reports._markup import Markup, element, joined
+from harpoon_cli.values import Struct
 
 WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 30, 44
@@ -20,8 +20,7 @@ _MOST = 1e15
 """A number as large as this, or infinite, or none at all, is not drawn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """A named line. marks: (place of a point, text beside it); where there are any, points are dotted."""
 
     name: str
@@ -29,8 +28,7 @@ class Series:
     marks: Sequence[tuple[int, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(Struct, frozen=True):
     """What an axis shows; least: where it begins at the latest, for an axis that is not logarithmic."""
 
     label: str
@@ -38,8 +36,7 @@ class Axis:
     least: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
+class _Scale(Struct, frozen=True):
     low: float
     high: float
     start: float

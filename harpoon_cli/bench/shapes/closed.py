@@ -6,7 +6,6 @@ Its rate follows the server, so it hides what waiting clients would feel; for th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import repeat
 from random import Random
 from typing import Annotated
@@ -16,8 +15,7 @@ from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import AT_ONCE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed(Shape):
+class Closed(Shape, frozen=True, kw_only=True):
     """`concurrency` requests under way, for as long as the load lasts."""
 
     concurrency: Annotated[int, Parameter(AT_ONCE, "requests at once")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Annotated
 
@@ -13,8 +12,7 @@ from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constant(OpenShape):
+class Constant(OpenShape, frozen=True, kw_only=True):
     """One request every 1/rate seconds, the first at the start."""
 
     rate: Annotated[float, Parameter(RATE, "requests a second")]

@@ -7,7 +7,6 @@ over its square root.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Annotated
 
@@ -19,8 +18,7 @@ from harpoon_cli.bench.quantities import RATE, Kind, number
 BURSTINESS = Kind("0.5", number(0.01, 1000))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gamma(OpenShape):
+class Gamma(OpenShape, frozen=True, kw_only=True):
     """`rate` requests a second on average."""
 
     rate: Annotated[float, Parameter(RATE, "requests a second on average")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Annotated
 
@@ -13,8 +12,7 @@ from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poisson(OpenShape):
+class Poisson(OpenShape, frozen=True, kw_only=True):
     """`rate` requests a second on average; how many come in a second is chance, by the seed."""
 
     rate: Annotated[float, Parameter(RATE, "requests a second on average")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Annotated
 
@@ -15,8 +14,7 @@ from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE, RATE_OR_NONE, SECONDS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ramp(OpenShape):
+class Ramp(OpenShape, frozen=True, kw_only=True):
     """From one rate to another in `over_s` seconds; with `for` longer than that, the last rate holds."""
 
     from_per_s: Annotated[float, Parameter(RATE_OR_NONE, "requests a second at the start", "from")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import repeat
 from random import Random
 from typing import Annotated
@@ -17,8 +16,7 @@ from harpoon_cli.bench.quantities import AT_ONCE, RATE, SECONDS
 MOST_WINDOWS = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Soak(OpenShape):
+class Soak(OpenShape, frozen=True, kw_only=True):
     """A rate (Poisson) or a number of requests at once; every window is a phase."""
 
     rate: Annotated[float | None, Parameter(RATE, "requests a second on average")] = None

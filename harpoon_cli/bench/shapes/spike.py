@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Annotated
 
@@ -15,8 +14,7 @@ from harpoon_cli.bench.parameters import Parameter
 from harpoon_cli.bench.quantities import RATE, SECONDS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spike(OpenShape):
+class Spike(OpenShape, frozen=True, kw_only=True):
     """`base_per_s` before and after, `peak_per_s` between; by default as long after the peak as before it."""
 
     base_per_s: Annotated[float, Parameter(RATE, "requests a second before and after", "base")]

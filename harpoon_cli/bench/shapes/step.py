@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Annotated
 
@@ -16,8 +15,7 @@ from harpoon_cli.bench.quantities import RATE, SECONDS
 MOST_STEPS = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step(OpenShape):
+class Step(OpenShape, frozen=True, kw_only=True):
     """From one rate to another by equal steps of `each_s` seconds; every step is a phase."""
 
     from_per_s: Annotated[float, Parameter(RATE, "requests a second in the first step", "from")]

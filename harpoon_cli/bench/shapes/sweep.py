@@ -8,7 +8,6 @@ It takes for granted that a server that is too slow at one level is too slow at 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from harpoon_cli.bench.knee import lowest_bad
@@ -24,8 +23,7 @@ REFINE = Kind("3", whole(0, 100))
 MOST_STAGES = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep(Load):
+class Sweep(Load, frozen=True, kw_only=True):
     """Closed stages of growing concurrency, or Poisson stages of growing rate."""
 
     over: Annotated[str, Parameter(OVER, "what grows")] = "concurrency"

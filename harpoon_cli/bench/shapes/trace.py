@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -16,8 +15,7 @@ from harpoon_cli.bench.quantities import Kind, number
 SPEED = Kind("2", number(0, 10_000, above=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace(OpenShape):
+class Trace(OpenShape, frozen=True, kw_only=True):
     """The arrivals of a trace file, from `from_s` on; it ends with the file."""
 
     path: traces.File

@@ -8,7 +8,6 @@ None of one that holds no request; it raises ValueError or `GarbledAnswer` for a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Protocol, cast
@@ -18,6 +17,7 @@ from harpoon_cli.bench.quantities import COUNT_OR_NONE, PATH, SECONDS, Kind
 from harpoon_cli.bench.rows import first_line, records
 from harpoon_cli.discovery import Folder
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 FOLDER = Folder(__name__, __path__, "trace format")
 AUTO = "auto"
@@ -38,8 +38,7 @@ Start = Annotated[float, Parameter(SECONDS, "where in the trace to begin", "from
 BadRows = Annotated[int, Parameter(COUNT_OR_NONE, "how many rows may be unreadable and left out")]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One request of a trace.
 
     at_s is seconds from whatever the file counts from; `rows` makes it seconds after the file's first row.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from harpoon_cli.bench import chat, prompts, rows
@@ -14,8 +13,7 @@ from harpoon_cli.bench.sample import Ask, Message
 from harpoon_cli.client.wire import Fields, parse_json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Jsonl(Work):
+class Jsonl(Work, frozen=True, kw_only=True):
     """Each line one of: "text", {"prompt": "text"}, {"messages": […]}, {"turns": ["first", "second"]}.
 
     `messages` is one ask, whatever came before in it; answers at its end are left out. `turns` are asked one

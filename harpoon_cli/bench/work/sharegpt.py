@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -25,8 +24,7 @@ LONGEST = Kind("2048", whole(8, LONGEST_TOKENS))
 TURNS = Kind("4", whole(1, 1000))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sharegpt(Work):
+class Sharegpt(Work, frozen=True, kw_only=True):
     """The first questions of each conversation; an answer may be as long as the recorded one.
 
     A conversation is cut before it grows longer than `longest` tokens with its answers, and left out where

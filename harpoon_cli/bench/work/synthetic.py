@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 from harpoon_cli.bench.asks import Draft, Order, Work, conversations, shares, single
@@ -23,8 +22,7 @@ _TURNS, _PREFIX = -1, -2
 """What stands for a turn's number where something else than a turn is drawn."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Synthetic(Work):
+class Synthetic(Work, frozen=True, kw_only=True):
     """Common words, as many as tokens are wanted; no two prompts begin alike but for their prefixes.
 
     A prefix is a system message before the prompt, of `prefix` tokens; each of `prefixes` different ones is

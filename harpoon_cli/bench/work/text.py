@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +19,7 @@ SUFFIXES = (".txt", ".md")
 _EMPTY_LINES = re.compile(r"\r?\n[ \t]*\r?\n")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text(Work):
+class Text(Work, frozen=True, kw_only=True):
     """A file, or every .txt and .md file in a folder and below it, in the order of their names."""
 
     path: Annotated[Path, Parameter(PATH, "the text file, or a folder of them")]

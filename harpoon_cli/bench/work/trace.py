@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, count, islice, repeat
 from pathlib import Path
@@ -14,8 +13,7 @@ from harpoon_cli.bench.filler import Filler, filler
 from harpoon_cli.bench.sample import Ask, Message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace(Work):
+class Trace(Work, frozen=True, kw_only=True):
     """The k-th ask is as long as the k-th row, and begins again where the file ends.
 
     Where the trace has no text the prompt is made up; rows with the same first blocks get the same beginning.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from harpoon_cli.values import Struct
 
 _LEVELS = {True: "▁▂▃▄▅▆▇█", False: "_.-=+*#@"}
 _BAR = {True: ("━", "─"), False: ("#", ".")}
 
 
-@dataclass(frozen=True, slots=True)
-class Charts:
+class Charts(Struct, frozen=True):
     """Charts so many characters wide; unicode: whether the terminal shows more than ASCII."""
 
     width: int

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harpoon_cli.bench.compare import Comparison
 from harpoon_cli.bench.definitions import Definition
 from harpoon_cli.bench.report import LeaseTimes, Report
 from harpoon_cli.domain import Money
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class BenchData:
+class BenchData(Struct, frozen=True):
     """What a load test gave; each is None where it was not asked for.
 
     report: without its recording, which only the file of --out has. comparison: with the baseline.

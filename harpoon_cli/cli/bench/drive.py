@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -31,6 +30,7 @@ from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Model, Money, Price, Step
 from harpoon_cli.errors import HarpoonError, UsageFault
 from harpoon_cli.pricing import cost_of_lease
+from harpoon_cli.values import Struct, field, replace
 
 if TYPE_CHECKING:
     from harpoon_cli.bench.report import LeaseTimes
@@ -40,8 +40,7 @@ RESERVE_S = 5.0
 """So long before its lease ends a run is ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """All that the command line says."""
 
     target: TargetOptions
@@ -53,8 +52,7 @@ class Wishes:
     shard: ShardOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(Struct, frozen=True):
     """When a run began, and with whom."""
 
     at: datetime
@@ -62,8 +60,7 @@ class Began:
     url: str
 
 
-@dataclass(slots=True)
-class Course:
+class Course(Struct):
     """A load test on its way: what is known of it, whatever ends it.
 
     models: those of the catalogue that may be asked; none where the server's own name was given.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harpoon_cli.bench.rows import open_file
 from harpoon_cli.cli.bench.options import ReportOptions
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
     from harpoon_cli.bench.report import Report
@@ -29,8 +29,7 @@ def text_in(path: Path) -> str:
 FORMAT_OF = {".html": "html", ".md": "markdown", ".csv": "csv", ".xml": "junit", ".json": "json"}
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A file to write, and in which format."""
 
     path: Path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
 from time import monotonic
@@ -41,6 +40,7 @@ from harpoon_cli.pricing import cost_of_lease
 from harpoon_cli.render import words
 from harpoon_cli.settings.endpoint import LiveEndpoint
 from harpoon_cli.settings.paths import cache_dir
+from harpoon_cli.values import replace
 
 AFTER_THE_LOAD_S = 120
 """What a lease is longer than its load: for the model to start, and for the last answers."""

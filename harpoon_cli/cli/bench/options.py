@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from harpoon_cli.cli.arguments import (
     duration,
     money,
 )
+from harpoon_cli.values import Struct
 
 
 def percent(text: str) -> float:
@@ -31,8 +31,7 @@ def percent(text: str) -> float:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class TargetOptions:
+class TargetOptions(Struct, frozen=True):
     """What is asked, and what it costs."""
 
     model: ModelOption = None
@@ -85,8 +84,7 @@ class TargetOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseOptions:
+class LeaseOptions(Struct, frozen=True):
     """The lease that a run is made on."""
 
     lease: Annotated[
@@ -109,8 +107,7 @@ class LeaseOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
+class LoadOptions(Struct, frozen=True):
     """When requests are sent."""
 
     load: Annotated[
@@ -176,8 +173,7 @@ class LoadOptions:
     ] = 1
 
 
-@dataclass(frozen=True, slots=True)
-class WorkOptions:
+class WorkOptions(Struct, frozen=True):
     """What requests ask for."""
 
     work: Annotated[
@@ -206,8 +202,7 @@ class WorkOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeOptions:
+class JudgeOptions(Struct, frozen=True):
     """What the run is held against."""
 
     slo: Annotated[
@@ -235,8 +230,7 @@ class JudgeOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOptions:
+class ReportOptions(Struct, frozen=True):
     """What is written, beside what is printed."""
 
     out: Annotated[
@@ -265,8 +259,7 @@ class ReportOptions:
     ] = False
 
 
-@dataclass(frozen=True, slots=True)
-class ShardOptions:
+class ShardOptions(Struct, frozen=True):
     """One part of a run on many machines."""
 
     shard: Annotated[

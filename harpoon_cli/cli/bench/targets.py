@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from harpoon_cli.errors import UsageFault
 from harpoon_cli.settings.endpoint import LiveEndpoint, normal_url
 from harpoon_cli.settings.model import Settings
 from harpoon_cli.settings.secrets import key_in_file, key_in_variable
+from harpoon_cli.values import replace
 
 if TYPE_CHECKING:
     from harpoon_cli.bench.making import Route

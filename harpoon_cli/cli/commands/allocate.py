@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -24,12 +23,12 @@ from harpoon_cli.domain import Gpu, LeaseRecord, Money, Pool, PoolId, Price, Rec
 from harpoon_cli.errors import UsageFault, release_command
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Facts, Outcome, Tone
+from harpoon_cli.values import Struct
 
 app = new_app()
 
 
-@dataclass(frozen=True, slots=True)
-class AllocateData:
+class AllocateData(Struct, frozen=True):
     """lease_id is None for a dry run. Seconds are measured; worst_case_cost is that of the whole TTL."""
 
     dry_run: bool

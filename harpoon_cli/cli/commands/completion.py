@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,22 +13,21 @@ from harpoon_cli.cli.command import command, epilog, new_app
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import StorageFault, UsageFault
 from harpoon_cli.render.outcome import Cell, Facts, Outcome, Text, Tone
+from harpoon_cli.values import Struct
 
 app = new_app()
 
 NAMES = ", ".join(shells.names())
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionShowData:
+class CompletionShowData(Struct, frozen=True):
     """A shell and its script."""
 
     shell: str
     script: str
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionInstallData:
+class CompletionInstallData(Struct, frozen=True):
     """The script's file, and what is left to do by hand."""
 
     shell: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,7 @@ from harpoon_cli.render import formats
 from harpoon_cli.render.outcome import Cell, Column, Facts, Outcome, Table, Text, Tone
 from harpoon_cli.settings.origins import Kind
 from harpoon_cli.settings.paths import PROJECT_FILE, project_file, user_file
+from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
     from harpoon_cli.settings.load import Loaded
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 app = new_app()
 
 
-@dataclass(frozen=True, slots=True)
-class SettingData:
+class SettingData(Struct, frozen=True):
     """A setting as TOML writes it, secrets masked, and where its value came from."""
 
     key: str
@@ -33,15 +32,13 @@ class SettingData:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigShowData:
+class ConfigShowData(Struct, frozen=True):
     """Every setting, in the order of the example file."""
 
     settings: tuple[SettingData, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(Struct, frozen=True):
     """A file that may hold settings."""
 
     role: str
@@ -49,22 +46,19 @@ class ConfigFile:
     exists: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigPathData:
+class ConfigPathData(Struct, frozen=True):
     """The files that are looked at, strongest first."""
 
     files: tuple[ConfigFile, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigValidateData:
+class ConfigValidateData(Struct, frozen=True):
     """The files that were read and found good."""
 
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigWrittenData:
+class ConfigWrittenData(Struct, frozen=True):
     """The file that was written, and for `set` the key and its value."""
 
     path: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from harpoon_cli.cli.checkup import Finding, Verdict, check_up
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.session import Session
 from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
+from harpoon_cli.values import Struct
 
 app = new_app()
 
@@ -20,8 +20,7 @@ TONES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FindingData:
+class FindingData(Struct, frozen=True):
     """One check: its verdict, what was found, and what mends it (None where nothing is wrong)."""
 
     check: str
@@ -30,8 +29,7 @@ class FindingData:
     fix: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorData:
+class DoctorData(Struct, frozen=True):
     """Every check, in the order in which a request needs them."""
 
     findings: tuple[FindingData, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from typer import Argument
@@ -13,20 +12,19 @@ from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import Exit, UsageFault
 from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
+from harpoon_cli.values import Struct
 
 app = new_app()
 
 
-@dataclass(frozen=True, slots=True)
-class HelpEntry:
+class HelpEntry(Struct, frozen=True):
     """A name and what it means."""
 
     name: str
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class HelpData:
+class HelpData(Struct, frozen=True):
     """The entries of a topic."""
 
     topic: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated
 
@@ -51,12 +50,12 @@ from harpoon_cli.render.outcome import Cell, Outcome, Text, Tone
 from harpoon_cli.routing.checks import Check
 from harpoon_cli.routing.counterfactuals import explained
 from harpoon_cli.routing.decision import Decision
+from harpoon_cli.values import Struct, replace
 
 app = new_app()
 
 
-@dataclass(frozen=True, slots=True)
-class InferData:
+class InferData(Struct, frozen=True):
     """model is the catalogue's name that was asked for, model_used what the server says answered.
 
     first_token_s and total_s are measured from the sending of the prompt; cost is the lease's, None where no
@@ -80,8 +79,7 @@ class InferData:
     decision: Decision | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the command line says about the answer; None leaves it to routing and configuration."""
 
     model: str | None

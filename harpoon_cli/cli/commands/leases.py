@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -25,6 +24,7 @@ from harpoon_cli.leases.lifecycle import utc_now
 from harpoon_cli.pricing import totals
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Facts, Outcome, Table, Tone
+from harpoon_cli.values import Struct
 
 app = new_app()
 
@@ -52,8 +52,7 @@ COST_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LeasesData:
+class LeasesData(Struct, frozen=True):
     """platform_lists is false where the platform cannot list leases: only our ledger speaks; null where it is
     not asked.
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harpoon_cli.cli.command import command, new_app
 from harpoon_cli.cli.placement import known_pools
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Model, Pool, PoolId
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
+from harpoon_cli.values import Struct
 
 app = new_app()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRow:
+class ModelRow(Struct, frozen=True):
     """A model; fits_now are the pools that could hold it this moment, None where they are not known."""
 
     model: Model
     fits_now: tuple[PoolId, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelsData:
+class ModelsData(Struct, frozen=True):
     """The whole catalogue, built in and configured."""
 
     models: tuple[ModelRow, ...]

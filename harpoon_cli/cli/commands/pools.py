@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from typer import Option
@@ -17,6 +16,7 @@ from harpoon_cli.domain import Model, Pool
 from harpoon_cli.errors import NotOffered
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
+from harpoon_cli.values import Struct
 
 app = new_app()
 
@@ -35,8 +35,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PoolRow:
+class PoolRow(Struct, frozen=True):
     """A pool, and with --fits what keeps the model out of it now (nothing: it fits)."""
 
     pool: Pool
@@ -44,8 +43,7 @@ class PoolRow:
     obstacles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PoolsData:
+class PoolsData(Struct, frozen=True):
     """offered is false where the platform does not list its pools; fits is the model asked about."""
 
     offered: bool

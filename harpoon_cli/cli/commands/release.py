@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Annotated
 
 from typer import Argument, Option
@@ -30,6 +29,7 @@ from harpoon_cli.leases.sweep import sweep
 from harpoon_cli.leases.unrecorded import UnusableLedger, ours, shown
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Outcome, Table, Tone
+from harpoon_cli.values import Struct
 
 app = new_app()
 
@@ -45,8 +45,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseData:
+class ReleaseData(Struct, frozen=True):
     """Those that are surely over, with their receipts; what is not is in the envelope's errors."""
 
     released: tuple[Tenure, ...]

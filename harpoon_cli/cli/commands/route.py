@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +21,7 @@ from harpoon_cli.routing.calibrate import Report, calibrate
 from harpoon_cli.routing.measures import Interval
 from harpoon_cli.routing.outcomes import Outcome as ModelOutcome
 from harpoon_cli.routing.outcomes import by_answers
+from harpoon_cli.values import Struct, replace
 
 app = new_app()
 
@@ -33,16 +33,14 @@ class Thumb(StrEnum):
     DOWN = "down"
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrateData:
+class CalibrateData(Struct, frozen=True):
     """What the fit is worth; installed is the file that routing now uses, None where that is as it was."""
 
     report: Report
     installed: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordData:
+class RecordData(Struct, frozen=True):
     """The row that was added to the file of outcomes."""
 
     path: str

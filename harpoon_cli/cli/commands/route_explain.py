@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,14 +33,14 @@ from harpoon_cli.routing.counterfactuals import explained
 from harpoon_cli.routing.decision import Decision, Inputs
 from harpoon_cli.routing.engine import decide_on
 from harpoon_cli.routing.what_if import assume, described
+from harpoon_cli.values import Struct, replace
 
 app = new_app()
 
 DATA = "harpoon_cli.cli.explaining:ExplainData"
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainOptions:
+class ExplainOptions(Struct, frozen=True):
     """What is done with the decision."""
 
     what_if: Annotated[

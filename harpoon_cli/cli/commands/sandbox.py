@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +13,12 @@ from harpoon_cli.cli.session import Session, sandbox_dir
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Facts, Outcome, Text, Tone
 from harpoon_cli.settings.paths import cache_dir
+from harpoon_cli.values import Struct
 
 app = new_app()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelData:
+class ModelData(Struct, frozen=True):
     """The model file that answers in the sandbox, and whether the engine that runs it is installed."""
 
     name: str
@@ -28,8 +27,7 @@ class ModelData:
     engine_installed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxStatusData:
+class SandboxStatusData(Struct, frozen=True):
     """What there is of the sandbox. answers: "llama.cpp" or "simulated"; engine_pid: None where none runs."""
 
     answers: str
@@ -40,8 +38,7 @@ class SandboxStatusData:
     engine_pid: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoppedData:
+class StoppedData(Struct, frozen=True):
     """Whether the local engine was running."""
 
     was_running: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -12,10 +11,10 @@ from harpoon_cli.client.retry import RetryPolicy
 from harpoon_cli.client.service import ControlPlane, Features
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.errors import ConfigurationFault
+from harpoon_cli.values import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class ControlOptions:
+class ControlOptions(Struct, frozen=True):
     """What a control plane may need to know beyond its transport.
 
     paths and names are those of the configured platform, by contract name; currency is used where the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -11,10 +10,10 @@ from harpoon_cli.client.retry import RetryPolicy
 from harpoon_cli.client.service import DataPlane
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.errors import ConfigurationFault
+from harpoon_cli.values import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceOptions:
+class InferenceOptions(Struct, frozen=True):
     """`path` is where prompts are posted; deadline_s is for a whole answer, streamed or not.
 
     idempotency_keys: the server answers the same key and prompt once, however often they come.

@@ -7,20 +7,19 @@ is not known removes nobody. The files are found by listing this folder, in the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
 from harpoon_cli.routing.decision import Candidate, GateResult, Verdict
 from harpoon_cli.routing.room import Question
+from harpoon_cli.values import Struct
 
 NOT_KNOWN = "not known"
 """How the sentence of a gate begins that passes because what it judges by is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Struct, frozen=True):
     """A condition: judge gives the verdict on one candidate, and the reason in words."""
 
     name: str

@@ -6,16 +6,15 @@ Each file holds one `SIGNAL`. The files are found by listing this folder, in the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
 from harpoon_cli.routing.reading import Reading
+from harpoon_cli.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """A readable measurement.
 
     weight is what one unit of the value adds to the score, in log-odds that a larger model is needed; measure

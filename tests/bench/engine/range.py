@@ -8,12 +8,13 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harpoon_cli.bench.engine.fire import fire
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
 from harpoon_cli.bench.sample import Ask, Message, Sample, Shot
+from harpoon_cli.values import replace
 from tests.servers import LOOPBACK_PEM, PATIENCE_S, Conversation, FaultyServer, Script
 
 DEADLINE_S = 10.0

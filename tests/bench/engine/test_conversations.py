@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from harpoon_cli.bench.engine.supply import Supply
 from harpoon_cli.bench.sample import Shot
+from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, Gate, ask, fired, served, target
 from tests.servers import Received, always, answer, in_turn, stream
 

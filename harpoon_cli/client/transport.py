@@ -48,6 +48,9 @@ __all__ = ["Endpoint", "Exchange", "Network", "Transport", "resolve_s"]
 ERROR_BODY_BYTES = 64 * 1024
 """How much of an error's body is looked at; its status says enough."""
 
+DISTINCT = 12
+"""A key of so many characters is in no name by chance."""
+
 LAST_BYTES_S = 0.1
 """How long the end of a stream may take after its last event, so that the connection can be used again."""
 
@@ -98,6 +101,11 @@ class Transport:
         if key is None or not key.reveal():
             return text
         return self._veil.over(text.replace(key.reveal(), str(key)))
+
+    def holds_key(self, name: str) -> bool:
+        """Does a name that must stay as it is hold the key? One this short may be part of any name."""
+        key = self.endpoint.key
+        return key is not None and len(key.reveal()) >= DISTINCT and self._veil.over(name) != name
 
     @cached_property
     def _veil(self) -> Veil:

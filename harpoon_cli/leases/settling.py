@@ -27,7 +27,7 @@ from harpoon_cli.errors import (
     StorageFault,
     release_command,
 )
-from harpoon_cli.leases.evidence import Evidence, Listed, id_of
+from harpoon_cli.leases.evidence import Evidence, Listed, can_settle, id_of
 from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.patience import Patience
 from harpoon_cli.values import Struct, field, replace
@@ -98,7 +98,7 @@ class Settling(Struct, frozen=True):
 
     def _way_out(self, record: LeaseRecord) -> str:
         settles = release_command(record.lease_id or record.reference)
-        if record.lease_id is not None or self.evidence.can_search or self._may_repeat(record):
+        if can_settle(self.control.features, record):
             return settles
         listing = "harpoon leases, or its console" if self.control.features.lists else "its console"
         return (

@@ -182,7 +182,8 @@ class SeedControl:
         return f"{self._paths['allocate']}/{quote(lease_id, safe='')}"
 
     def _fields(self, answer: object, what: str) -> Fields:
-        return Fields(answer, what, self._options.names, self._transport.redacted)
+        transport = self._transport
+        return Fields(answer, what, self._options.names, transport.redacted, transport.holds_key)
 
     def _named(self, body: dict[str, object]) -> dict[str, object]:
         names = self._options.names

@@ -220,7 +220,7 @@ class Fields:
         found = self._typed((name,), dict) or {}
         flat = {key: str(value) for key, value in found.items() if isinstance(value, str | int | float)}
         short = {key: text for key, text in flat.items() if len(text) <= LABEL_CAP}
-        return {key: text for key, text in short.items() if not (self._holds_key(key) or self._holds_key(text))}
+        return {key: text for key, text in short.items() if not any(map(self._holds_key, (key, text)))}
 
 
 def _decimal(value: object) -> Decimal | None:

@@ -109,7 +109,7 @@ class HostilePlatform:
         if self.ids is not None and name in self.named:
             return self.ids
         if name == "metadata" and isinstance(value, dict):
-            return value | self.tags
+            return value | dict(self.tags)
         return value if name in SPARED else self.spoilt(value)
 
     def _raw(self, status: int, body: bytes) -> bytes:

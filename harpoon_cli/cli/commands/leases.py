@@ -53,8 +53,8 @@ COST_COLUMNS = (
 
 
 class LeasesData(Struct, frozen=True):
-    """platform_lists is false where the platform cannot list leases: only our ledger speaks; null where it was
-    not asked, or did not answer.
+    """platform_lists is false where the platform cannot list leases: only our ledger speaks; null where it
+    was not asked, or did not answer.
 
     With --cost there are also leases that are over; `leases` are those whose cost is known, cost_unknown the
     others, and total is the exact sum of the former, for each currency. since is None for all there are.

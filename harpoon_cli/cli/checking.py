@@ -1,4 +1,4 @@
-"""Checks an answer by what the user wrote, a pattern or a schema, in a process that is ended if it takes too long.
+"""Checks an answer by a pattern or a schema of the user's, in a process that is ended if it takes too long.
 
 A pattern can take longer than the universe is old, while a lease is held; nothing of Python's can stop it
 for sure. Run as a script it is that process: a check and a text on stdin, what was found on stdout.

@@ -1,14 +1,23 @@
-"""Finds what is added by adding a file: lists a package's folder, and imports only the file that is named."""
+"""Finds files of the package: those that are added to a folder as choices, and the data beside a module.
+
+Of choices only the one that is named is imported. pathlib and pkgutil take longer to import than all this.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
+from os import listdir, path
 from types import ModuleType
 
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.values import Struct
+
+
+def data_beside(module_file: str, name: str) -> bytes:
+    """The content of the file `name` that comes with harpoon, next to the module with that `__file__`."""
+    with open(path.join(path.dirname(module_file), name), "rb") as file:  # noqa: PTH118, PTH120, PTH123
+        return file.read()
 
 
 class Folder(Struct, frozen=True):
@@ -23,8 +32,10 @@ class Folder(Struct, frozen=True):
 
     def names(self) -> tuple[str, ...]:
         """The choices there are, in alphabetical order; nothing is imported for it."""
-        files = (file for place in self.places for file in Path(place).glob("[!_]*.py"))
-        return tuple(sorted(file.stem for file in files))
+        files = [file for place in self.places for file in listdir(place)]  # noqa: PTH208
+        return tuple(
+            sorted(file.removesuffix(".py") for file in files if file.endswith(".py") and file[0] not in "_.")
+        )
 
     def module(self, name: str) -> ModuleType:
         """The file of that name, imported now; `UsageFault` where there is none."""
@@ -33,6 +44,10 @@ class Folder(Struct, frozen=True):
                 f"there is no {self.noun} {name!r}", hint=f"one of: {', '.join(self.names()) or 'none yet'}"
             )
         return import_module(f"{self.package}.{name}")
+
+    def modules(self) -> tuple[ModuleType, ...]:
+        """Every file, imported now, in the order of their names."""
+        return tuple([import_module(f"{self.package}.{name}") for name in self.names()])
 
     def line(self, name: str) -> str:
         """What the choice is, in one line: the first of its file's docstring."""

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "amounts": set(),
     "pricing": GROUND | {"amounts"},
     "catalogue": GROUND | {"built_in"},
-    "routing": GROUND | {"pricing"},
+    "routing": GROUND | {"discovery", "pricing"},
     "client": GROUND | {"veil"},
     "leases": GROUND | {"amounts", "pricing", "client.service", "client.retry", "client.guard"},
     "render": GROUND | {"amounts", "veil"},

@@ -12,8 +12,8 @@ import struct
 from array import array
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
-from pkgutil import get_data
 
+from harpoon_cli.discovery import data_beside
 from harpoon_cli.errors import ConfigurationFault
 from harpoon_cli.routing.decision import Quality
 from harpoon_cli.routing.weights import Calibration, KindWeights, Weights
@@ -32,8 +32,7 @@ _LARGEST = 1e6
 @cache
 def shipped() -> Weights:
     """The weights that come with harpoon."""
-    # Not by pathlib, whose import takes longer than all the rest of this.
-    return load(get_data(__package__, _SHIPPED) or b"", "the file of weights that comes with harpoon")
+    return load(data_beside(__file__, _SHIPPED), "the file of weights that comes with harpoon")
 
 
 def dump(weights: Weights) -> bytes:

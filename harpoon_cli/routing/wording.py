@@ -7,21 +7,19 @@ root of how many are known, so that a long prompt does not count for more than a
 from __future__ import annotations
 
 import math
-from array import array
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from typing import cast
 from zlib import crc32
 
 from harpoon_cli.routing.decision import Contribution
-from harpoon_cli.values import Struct, force_setattr
+from harpoon_cli.values import Struct
 
 OTHER_WORDING = "other wording"
 WORDS_WEIGHED = 1_024
 """At most this many words of substance are looked up from either end of a prompt."""
 
 _NAMED = 3
-_PLACE_BITS = 13
-_PLACES = (1 << _PLACE_BITS) - 1
-"""Room for a place: less than twice the words that are looked up, counted from both ends."""
 
 
 class Said(Struct, frozen=True):
@@ -56,19 +54,13 @@ def number(content: Sequence[str]) -> Said:
 class Wording(Struct, frozen=True):
     """Weights of known words and pairs: places finds one by its number, weights are in units of scale.
 
-    groups are the names of the parts in which the places lie one after the other, with how many are in each;
-    group_of gives each place its part.
+    groups are the names of the parts in which the places lie one after the other, with how many are in each.
     """
 
     scale: float
     groups: tuple[tuple[str, int], ...]
     places: Mapping[int, int]
     weights: Sequence[int]
-    group_of: Sequence[int] = ()
-
-    def __post_init__(self) -> None:
-        parts = (array("H", [at]) * count for at, (_, count) in enumerate(self.groups))
-        force_setattr(self, "group_of", sum(parts, array("H")))
 
     def known_share(self, said: Said) -> float:
         """Which share of the words is known, 0 to 1; 1 where there are none."""
@@ -78,31 +70,35 @@ class Wording(Struct, frozen=True):
 
     def contributions(self, said: Said) -> tuple[Contribution, ...]:
         """One for each group that the words touch, amounts in log-odds."""
-        known, weights, group_of = self.places, self.weights, self.group_of
-        # Weight and place in one number: as pairs, they would take twice the time of all the rest.
-        found: list[list[int]] = [[] for _ in self.groups]
-        for entry, place in zip(map(known.get, said.places), said.places.values(), strict=True):
-            if entry is not None:
-                found[group_of[entry]].append((weights[entry] << _PLACE_BITS) + place)
-        root = math.sqrt(sum(map(len, found)))
-        return tuple(
-            self._contribution(name, parts, root, said)
-            for (name, _), parts in zip(self.groups, found, strict=True)
-            if parts
-        )
+        # Each known entry with where it was said; what is not known all goes to None. No loop of our own:
+        # that would take as long as all the rest of a decision.
+        said_at = dict(zip(map(self.places.get, said.places), said.places.values(), strict=True))
+        said_at.pop(None, None)
+        known = sorted(cast("dict[int, int]", said_at))
+        root = math.sqrt(len(known))
+        found, start, first_of_next = [], 0, 0
+        for name, count in self.groups:
+            first_of_next += count
+            end = bisect_left(known, first_of_next, start)
+            if end > start:
+                found.append(self._contribution(name, known[start:end], root, said_at, said))
+            start = end
+        return tuple(found)
 
-    def _contribution(self, group: str, found: Sequence[int], root: float, said: Said) -> Contribution:
-        value = sum([one >> _PLACE_BITS for one in found]) / root
-        # The strongest are among the first and the last by weight; a key for every word would take longer.
-        ordered = sorted(found)
-        ends = ordered if len(found) <= 2 * _NAMED else [*ordered[:_NAMED], *ordered[-_NAMED:]]
-        pairs = [(one >> _PLACE_BITS, one & _PLACES) for one in ends]
-        strongest = sorted(pairs, key=lambda one: (-abs(one[0]), one[1]))[:_NAMED]
-        named = ", ".join(said.written(place) for weight, place in strongest if weight)
+    def _contribution(
+        self, group: str, entries: Sequence[int], root: float, said_at: Mapping[int | None, int], said: Said
+    ) -> Contribution:
+        weight_of = self.weights.__getitem__
+        value = sum(map(weight_of, entries)) / root
+        ordered = sorted(entries, key=weight_of)
+        # The strongest are among the first and the last by weight.
+        ends = ordered if len(ordered) <= 2 * _NAMED else [*ordered[:_NAMED], *ordered[-_NAMED:]]
+        strongest = sorted(ends, key=lambda entry: (-abs(weight_of(entry)), said_at[entry]))[:_NAMED]
+        named = ", ".join([said.written(said_at[entry]) for entry in strongest if weight_of(entry)])
         return Contribution(
             signal=group if group == OTHER_WORDING else f"wording: {group}",
             value=value,
             weight=self.scale,
             amount=self.scale * value,
-            sentence=f"{len(found)} known words and pairs" + (f", most of all {named}" if named else ""),
+            sentence=f"{len(entries)} known words and pairs" + (f", most of all {named}" if named else ""),
         )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
+from types import ModuleType
 
+from harpoon_cli.discovery import Folder
 from harpoon_cli.routing.decision import Candidate, GateResult, Verdict
 from harpoon_cli.routing.room import Question
 from harpoon_cli.values import Struct
@@ -34,12 +34,12 @@ def judge(candidate: Candidate, question: Question) -> tuple[GateResult, ...]:
 @cache
 def discover() -> tuple[Gate, ...]:
     """Every gate in this folder, ordered by file name."""
-    names = sorted(found.name for found in iter_modules(__path__))
-    return tuple(_load(name) for name in names)
+    folder = Folder(__name__, __path__, "gate")
+    return tuple([_gate_of(module) for module in folder.modules()])
 
 
-def _load(name: str) -> Gate:
-    gate = import_module(f"{__name__}.{name}").GATE
+def _gate_of(module: ModuleType) -> Gate:
+    gate = module.GATE
     if not isinstance(gate, Gate):
-        raise TypeError(f"harpoon_cli/routing/gates/{name}.py: GATE is not a Gate")
+        raise TypeError(f"{module.__file__}: GATE is not a Gate")
     return gate

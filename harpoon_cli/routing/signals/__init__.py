@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
+from types import ModuleType
 
+from harpoon_cli.discovery import Folder
 from harpoon_cli.routing.reading import Reading
 from harpoon_cli.values import Struct
 
@@ -35,12 +35,12 @@ def vocabulary(words: str) -> frozenset[str]:
 @cache
 def discover() -> tuple[Signal, ...]:
     """Every signal in this folder, ordered by file name."""
-    names = sorted(found.name for found in iter_modules(__path__))
-    return tuple(_load(name) for name in names)
+    folder = Folder(__name__, __path__, "signal")
+    return tuple([_signal_of(module) for module in folder.modules()])
 
 
-def _load(name: str) -> Signal:
-    signal = import_module(f"{__name__}.{name}").SIGNAL
+def _signal_of(module: ModuleType) -> Signal:
+    signal = module.SIGNAL
     if not isinstance(signal, Signal):
-        raise TypeError(f"harpoon_cli/routing/signals/{name}.py: SIGNAL is not a Signal")
+        raise TypeError(f"{module.__file__}: SIGNAL is not a Signal")
     return signal

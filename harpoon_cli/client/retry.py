@@ -242,15 +242,18 @@ class _Repeating(Struct):
     def left_s(self, state: RetryCallState) -> float:
         """How long an attempt may take: less than all where another one can follow it."""
         left_s = self.all_left_s()
-        another = self._may_follow(state) and self.may_repeat(TimedOut(""))
-        return left_s * self.policy.share if another else left_s
+        return left_s * self.policy.share if self._may_hang(state) else left_s
+
+    def _may_hang(self, state: RetryCallState) -> bool:
+        """Could the call be made again if this attempt gave no answer?"""
+        return self._may_follow(state) and self.may_repeat(TimedOut(""))
 
     def _may_follow(self, state: RetryCallState) -> bool:
         return state.attempt_number + self.beside < self.policy.attempts
 
     def may_ask_beside(self, state: RetryCallState) -> bool:
         """Whether a request that gives nothing may be made once more, beside it; that is counted as done."""
-        may = self._may_follow(state) and self.all_left_s() > WORTHWHILE_S and self._is_paid_for()
+        may = self._may_hang(state) and self.all_left_s() > WORTHWHILE_S and self._is_paid_for()
         self.beside += may
         return may
 

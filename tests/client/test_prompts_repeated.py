@@ -296,3 +296,32 @@ def test_what_is_no_whole_answer_is_never_taken_for_one(name: str, what: str) ->
 def test_an_answer_may_be_empty_where_it_says_why_it_ended(name: str) -> None:
     parts, _ = asked(name, "stream", said(stream(END)), keys=False)
     assert text_of(parts) == ("", "")
+
+
+def test_a_prompt_that_is_broken_off_while_it_is_asked_twice_leaves_no_connection() -> None:
+    async def work() -> int:
+        both = asyncio.Event()
+
+        async def script(conversation: Conversation) -> None:
+            await conversation.request()
+            if conversation.number == 1:
+                both.set()
+            await conversation.until_client_leaves()
+            left.append(conversation.number)
+
+        left: list[int] = []
+        async with FaultyServer(script) as server:
+            transport = Transport(Endpoint(server.url))
+            options = InferenceOptions(None, 10.0, RetryPolicy(3, share=0.01), idempotency_keys=True)
+            plane = open_inference("openai", transport, options)
+            asking = asyncio.ensure_future(anext(plane.stream(REQUEST)))
+            await both.wait()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            while len(left) < 2:
+                await server.left.wait()
+                server.left.clear()
+            await transport.aclose()
+        return len(left)
+
+    assert run(work()) == 2

@@ -256,7 +256,7 @@ complete -c harpoon -n '__harpoon_at infer' -l no-stream -d 'Wait for the whole 
 complete -c harpoon -n '__harpoon_at infer' -l keep -d 'Do not release the lease at the end.'
 complete -c harpoon -n '__harpoon_at infer' -l explain -d 'Say why this model was chosen.'
 complete -c harpoon -n '__harpoon_at infer' -l cascade -d 'The small model answers; the large one where a check says so.'
-complete -c harpoon -n '__harpoon_at infer' -l check -d 'With --cascade, what decides: agreement[=0.6], logprob[=-0.5], json, schema=FILE, pattern=REGEX.' -r
+complete -c harpoon -n '__harpoon_at infer' -l check -d 'With --cascade, what decides: agreement[=0.6], logprob[=-0.5], json, schema=FILE, pattern=REGEX; the last two have 5 s for it.' -r
 complete -c harpoon -n '__harpoon_at infer' -l ttl -d 'The platform ends the lease after this at the latest; 15m unless configured.' -r
 complete -c harpoon -n '__harpoon_at infer' -l timeout -d 'How long to wait until it is ready.' -r
 complete -c harpoon -n '__harpoon_at infer' -l max-cost -d 'What the lease may cost at most: it is refused, shortened or ended.' -r

@@ -14,10 +14,14 @@ _told: int | None = None
 
 
 def listen() -> None:
-    """From here on one of the signals is status 128 + its number. What is ignored (nohup) stays so."""
+    """From here on one of the signals is status 128 + its number. What is ignored (nohup) stays so.
+
+    A Ctrl-C that `launcher/bin/harpoon` has held back takes effect.
+    """
     for number in SIGNALS:
         if _signal.getsignal(number) is not _signal.SIG_IGN:
             _signal.signal(number, _end)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGINT,))
 
 
 def stand_by(status: int) -> None:

@@ -33,6 +33,7 @@
         ├── ServerFault             server_fault         7   Effect.UNKNOWN
         ├── BrokenOff               broken_off           7   Effect.UNKNOWN
         └── GarbledAnswer           garbled_answer       1   Effect.UNKNOWN
+            ├── UnreadableAnswer    unreadable_answer
             └── UnmarkedAnswer      unmarked_answer
 
 A message says what happened; a hint is the command or setting that helps. Messages may quote remote text
@@ -353,6 +354,12 @@ class GarbledAnswer(PlatformError):
 
     code = "garbled_answer"
     way_out = "check platform.base_url and platform.paths: something else may answer there; harpoon doctor"
+
+
+class UnreadableAnswer(GarbledAnswer):
+    """Nothing can be read of the answer: it is empty, cut, or not JSON. The next one may be good."""
+
+    code = "unreadable_answer"
 
 
 class UnmarkedAnswer(GarbledAnswer):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harpoon_cli.cli.answering import Answered, Terms, on_endpoint, on_new_lease, with_ended
 from harpoon_cli.cli.asking import Answer, Question, ask
+from harpoon_cli.cli.checking import checked
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import LeaseId, Money, Receipt, Tenure
@@ -22,7 +23,6 @@ from harpoon_cli.routing.checks import (
     Kind,
     agreed,
     believed,
-    well_formed,
 )
 from harpoon_cli.routing.decision import Decision
 from harpoon_cli.routing.shape import unknown_keywords
@@ -201,7 +201,7 @@ async def _check(
 ) -> Found:
     text = answer.completion.text
     if check.kind in (Kind.JSON, Kind.SCHEMA, Kind.PATTERN):
-        return well_formed(text, check)
+        return await checked(text, check)
     if check.kind is Kind.LOGPROB:
         given = answer.completion.mean_logprob
         if given is not None:

@@ -27,15 +27,14 @@ Observe = Callable[[Exchange], None]
 
 
 SHARE_OF_HANGING_CALL = 2 / 3
-"""How much of a control call's time one attempt may use; an answer to a prompt may need all of its own."""
+"""How much of a call's time one attempt may use before it is made again; a prompt's goes on beside that."""
 
 
 def retry_policy(settings: Settings, plane: str = "control") -> RetryPolicy:
     """How calls on a plane ("control", "inference") are repeated; the breaker's reserve pays for it."""
     retry = settings.retry
-    share = SHARE_OF_HANGING_CALL if plane == "control" else 1.0
     allowance, limit = guard(settings, plane), f"http.{plane}_s"
-    return RetryPolicy(retry.attempts, retry.base_s, retry.cap_s, share, allowance, limit)
+    return RetryPolicy(retry.attempts, retry.base_s, retry.cap_s, SHARE_OF_HANGING_CALL, allowance, limit)
 
 
 def guard(settings: Settings, plane: str) -> Guard | None:

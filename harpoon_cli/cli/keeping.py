@@ -11,6 +11,7 @@ from harpoon_cli.cli.options import CommonOptions
 from harpoon_cli.client.service import Features
 from harpoon_cli.domain import LeaseRecord, Reference
 from harpoon_cli.errors import StorageFault
+from harpoon_cli.leases.evidence import can_settle
 from harpoon_cli.leases.keeper import Keeper
 
 Say = Callable[[str], None]
@@ -61,7 +62,8 @@ class Keeping:
     def take_over(self, left: Iterable[LeaseRecord] | None, keeps: Reference | None) -> None:
         """The command's work is done: `left` are its leases that are not over, None where that is not known.
 
-        One of them is meant to be kept. What goes on in the background is said.
+        One of them is meant to be kept. What goes on in the background is said; nothing does for a lease that
+        only a person can find, of which the error tells what to do.
         """
         if self._keeper is None:
             return
@@ -69,7 +71,8 @@ class Keeping:
         kept = next((one for one in records if one.reference == keeps), None)
         if kept is not None and not self._ends_by_itself(kept):
             self._stays = self._end_in_time(self._keeper, kept)
-        self._goes_on = left is None or any(one is not kept for one in records)
+        to_settle = [one for one in records if one is not kept and can_settle(self._features, one)]
+        self._goes_on = left is None or bool(to_settle)
         if self._goes_on:
             self._warn("a process in the background goes on trying to give it back, for an hour")
 

@@ -5,27 +5,29 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from harpoon_cli.client.inference import InferenceOptions
 from harpoon_cli.client.refusals import error_in_success, error_words
-from harpoon_cli.client.retry import harmless, repeat, repeat_stream, unsent
+from harpoon_cli.client.retry import harmless, repeat_stream, unsent
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import ANSWER_CAP, EventScanner, Fields, parse_json
 from harpoon_cli.domain import GIVEN_UP, Completion, Delta, Usage
-from harpoon_cli.errors import BrokenOff, GarbledAnswer, PlatformError, ServerFault
+from harpoon_cli.errors import BrokenOff, GarbledAnswer, ServerFault
 from harpoon_cli.values import Struct, field
+
+T = TypeVar("T")
 
 
 async def asked(transport: Transport, path: str, body: object, options: InferenceOptions) -> Fields:
     """The fields of a whole answer. A prompt is asked again only where it cannot run twice by that."""
     key = _key(options)
-    answer = await repeat(
-        lambda left_s: transport.call("POST", path, body=body, headers=key, deadline_s=left_s),
-        policy=options.retry,
-        deadline_s=options.deadline_s,
-        may_repeat=_may_repeat(options),
-    )
-    return _good(answer, "the answer to the prompt", transport.redacted)
+
+    async def ask(left_s: float) -> AsyncGenerator[object, None]:
+        yield await transport.call("POST", path, body=body, headers=key, deadline_s=left_s)
+
+    async with aclosing(_repeated(ask, options)) as answers:
+        return _good(await anext(answers), "the answer to the prompt", transport.redacted)
 
 
 async def streamed(
@@ -34,25 +36,29 @@ async def streamed(
     """The parts of a streamed answer, the whole last; asked again only where it cannot run twice by that."""
     key, told = _key(options), _Told()
 
-    async def ask(left_s: float) -> AsyncGenerator[Delta | Completion, None]:
-        told.from_the_start()
+    async def ask(left_s: float) -> AsyncGenerator[tuple[_Telling, Delta | Completion], None]:
+        telling = _Telling(told)
         async with (
             transport.events(path, body=body, headers=key, deadline_s=left_s) as pieces,
             aclosing(assemble(pieces, transport.redacted)) as parts,
         ):
             async for part in parts:
-                if isinstance(part, Completion):
-                    told.must_be_over()
-                    yield part
-                elif fresh := told.rest_of(part.text):
-                    yield Delta(fresh)
+                yield telling, part
 
-    parts = repeat_stream(
-        ask, policy=options.retry, deadline_s=options.deadline_s, may_repeat=_may_repeat(options)
-    )
-    async with aclosing(parts):
-        async for part in parts:
-            yield part
+    async with aclosing(_repeated(ask, options)) as parts:
+        async for telling, part in parts:
+            if isinstance(part, Completion):
+                telling.must_be_over()
+                yield part
+            elif fresh := telling.rest_of(part.text):
+                yield Delta(fresh)
+
+
+def _repeated(
+    ask: Callable[[float], AsyncGenerator[T, None]], options: InferenceOptions
+) -> AsyncGenerator[T, None]:
+    may_repeat = harmless if options.idempotency_keys else unsent
+    return repeat_stream(ask, policy=options.retry, deadline_s=options.deadline_s, may_repeat=may_repeat)
 
 
 def _key(options: InferenceOptions) -> dict[str, str]:
@@ -60,20 +66,19 @@ def _key(options: InferenceOptions) -> dict[str, str]:
     return {"Idempotency-Key": f"hpn-{secrets.token_hex(16)}"} if options.idempotency_keys else {}
 
 
-def _may_repeat(options: InferenceOptions) -> Callable[[PlatformError], bool]:
-    return harmless if options.idempotency_keys else unsent
+class _Told(Struct):
+    """What of an answer has been passed on, by all attempts together."""
+
+    texts: list[str] = field(default_factory=list)
 
 
-class _Told:
-    """What of an answer has been passed on, so that its repeat is passed on from there."""
+class _Telling:
+    """One attempt's answer, which is passed on from where the attempts before it have stopped."""
 
-    def __init__(self) -> None:
-        self._told: list[str] = []
-        self._again = ""
+    def __init__(self, told: _Told) -> None:
+        self._told = told
+        self._again = "".join(told.texts)
         self._position = 0
-
-    def from_the_start(self) -> None:
-        self._again, self._position = "".join(self._told), 0
 
     def rest_of(self, text: str) -> str:
         """What is new in the next piece; `GarbledAnswer` where the repeat says something else than before."""
@@ -82,7 +87,7 @@ class _Told:
         if not text.startswith(known):
             raise _another_answer()
         fresh = text[len(known) :]
-        self._told.append(fresh)
+        self._told.texts.append(fresh)
         return fresh
 
     def must_be_over(self) -> None:

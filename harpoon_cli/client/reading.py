@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 
 from harpoon_cli.client.refusals import error_in_success, error_words
 from harpoon_cli.client.wire import parse_json
-from harpoon_cli.errors import GarbledAnswer
+from harpoon_cli.errors import GarbledAnswer, UnreadableAnswer
 from harpoon_cli.values import Struct
 
 
@@ -37,15 +37,22 @@ class Answer(Struct, frozen=True):
     def garbled(self, what: str, code: str | None = None) -> GarbledAnswer:
         return GarbledAnswer(f"{self.where} {what}", status=self.status, platform_code=code)
 
-    async def value(self, cap_bytes: int) -> object:
-        """The JSON of the whole answer; None where it is empty."""
+    def unreadable(self, what: str) -> UnreadableAnswer:
+        return UnreadableAnswer(f"{self.where} {what}", status=self.status)
+
+    async def value(self, cap_bytes: int, *, may_be_empty: bool) -> object:
+        """The JSON of the whole answer; None where it is empty, or null, and may be."""
         content = await self.whole(cap_bytes)
+        kind = f" ({self.kind})" if self.kind else ""
         try:
             empty = not content or content.isspace()
             value = None if empty else parse_json(content, cap_bytes)
+        except UnreadableAnswer as cause:
+            raise self.unreadable(f"answered {self.status}{kind}: {cause.message}") from cause
         except GarbledAnswer as cause:
-            kind = f" ({self.kind})" if self.kind else ""
             raise self.garbled(f"answered {self.status}{kind}: {cause.message}") from cause
+        if value is None and not may_be_empty:
+            raise self.unreadable(f"answered {self.status}{kind} with nothing in it")
         if trouble := error_in_success(value, self.redact):
             said = f"answered {self.status} with an error inside: {trouble}"
             raise self.garbled(said, error_words(value, self.redact)[1])

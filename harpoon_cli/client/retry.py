@@ -12,7 +12,7 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
@@ -24,8 +24,9 @@ from harpoon_cli.errors import (
     RateLimited,
     ServerFault,
     TimedOut,
+    UnreadableAnswer,
 )
-from harpoon_cli.values import Struct
+from harpoon_cli.values import Struct, field
 
 WORTHWHILE_S = 0.1
 """A repeat with less time than this would fail for lack of time, and hide why the one before it failed."""
@@ -43,9 +44,9 @@ class Allowance(Protocol):
 class RetryPolicy(Struct, frozen=True):
     """At most `attempts` calls; the wait after the n-th is random in 0 … min(cap_s, base_s · 2ⁿ⁻¹).
 
-    A call that hangs may use `share` of the time left while it could still be repeated; without an
-    `allowance` every repeat is paid for. `limit` names the setting that says how long all attempts together
-    may take.
+    A call that hangs may use `share` of the time left while it could still be repeated; a stream then goes on
+    beside its repeat. Without an `allowance` every repeat is paid for. `limit` names the setting that says
+    how long all attempts together may take.
     """
 
     attempts: int = 3
@@ -62,7 +63,8 @@ class RetryPolicy(Struct, frozen=True):
 
 def harmless(error: PlatformError) -> bool:
     """May a call be repeated that has the same effect once or twice (reads, releases, keyed requests)?"""
-    return isinstance(error, NotSent | TimedOut | ServerFault | BrokenOff | RateLimited)
+    passing = NotSent | TimedOut | ServerFault | BrokenOff | RateLimited | UnreadableAnswer
+    return isinstance(error, passing)
 
 
 def unsent(error: PlatformError) -> bool:
@@ -100,7 +102,12 @@ async def repeat_stream(
     deadline_s: float,
     may_repeat: Callable[[PlatformError], bool] = harmless,
 ) -> AsyncGenerator[T, None]:
-    """The items of a stream, which is begun anew as `repeat` would, also after some of its items came."""
+    """The items of a stream, which is begun anew as `repeat` would, also after some of its items came.
+
+    One that has given nothing for its share of the time is asked for once more, and goes on beside that: the
+    first to give something wins. So a server that hangs leaves time, and a slow one is not cut short. `call`
+    is given all the time that is left.
+    """
     ends_at = monotonic() + deadline_s
     repeating = _Repeating(policy, deadline_s, ends_at, may_repeat, monotonic, random.uniform)
     attempts = repeating.attempts(asyncio.sleep)
@@ -108,8 +115,11 @@ async def repeat_stream(
         async for attempt in attempts:
             state = attempt.retry_state
             try:
-                async with aclosing(call(repeating.left_s(state))) as items:
-                    async for item in items:
+                begun = await _Race(call, repeating, state).won()
+                async with aclosing(begun.rest) as rest:
+                    for item in begun.first:
+                        yield item
+                    async for item in rest:
                         yield item
             except PlatformError as error:
                 # Its own context manager would swallow the end of this generator too.
@@ -118,8 +128,72 @@ async def repeat_stream(
                 return
 
 
-class _Repeating(Struct, frozen=True):
-    """The decisions of `repeat`; ends_at is the clock's."""
+class _Begun(Struct, Generic[T], frozen=True):
+    """A stream that has given its first item; none where it ended without one."""
+
+    first: list[T]
+    rest: AsyncGenerator[T, None]
+
+
+class _Race(Struct, Generic[T]):
+    """A request, and its repeats where nothing came of it for long; the first to give something wins."""
+
+    call: Callable[[float], AsyncGenerator[T, None]]
+    repeating: _Repeating
+    state: RetryCallState
+    _running: set[asyncio.Task[_Begun[T]]] = field(default_factory=set)
+
+    async def won(self) -> _Begun[T]:
+        """The winner; the last error where all have failed. The others are over when this returns."""
+        try:
+            self._ask()
+            return await self._first()
+        finally:
+            await self._leave()
+
+    def _ask(self) -> None:
+        items = self.call(self.repeating.all_left_s())
+        self._running.add(asyncio.ensure_future(_begun(items)))
+
+    async def _first(self) -> _Begun[T]:
+        patience_s: float | None = self.repeating.left_s(self.state)
+        while True:
+            done, self._running = await asyncio.wait(
+                self._running, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            errors = [error for one in done if (error := one.exception()) is not None]
+            if len(errors) < len(done):
+                winner, *late = [one.result() for one in done if one.exception() is None]
+                for one in late:
+                    await one.rest.aclose()
+                return winner
+            if errors and not self._running:
+                raise errors[-1]
+            more = not done and self.repeating.may_ask_beside(self.state)
+            if more:
+                self._ask()
+            patience_s = self.repeating.left_s(self.state) if more else None
+
+    async def _leave(self) -> None:
+        for one in self._running:
+            one.cancel()
+        for left in await asyncio.gather(*self._running, return_exceptions=True):
+            if isinstance(left, _Begun):
+                await left.rest.aclose()
+
+
+async def _begun(items: AsyncGenerator[T, None]) -> _Begun[T]:
+    try:
+        async for item in items:
+            return _Begun([item], items)
+    except BaseException:
+        await items.aclose()
+        raise
+    return _Begun([], items)
+
+
+class _Repeating(Struct):
+    """The decisions of `repeat`; ends_at is the clock's, `beside` how many requests went beside another."""
 
     policy: RetryPolicy
     deadline_s: float
@@ -127,6 +201,7 @@ class _Repeating(Struct, frozen=True):
     may_repeat: Callable[[PlatformError], bool]
     clock: Callable[[], float]
     jitter: Callable[[float, float], float]
+    beside: int = 0
 
     def attempts(self, sleep: Callable[[float], Awaitable[None]]) -> AsyncRetrying:
         return AsyncRetrying(
@@ -145,7 +220,7 @@ class _Repeating(Struct, frozen=True):
         try:
             yield
         except PlatformError as error:
-            self._tell(error, attempts.statistics["attempt_number"])
+            self._tell(error, attempts.statistics["attempt_number"] + self.beside)
             raise
 
     def _tell(self, error: PlatformError, attempts: int) -> None:
@@ -161,10 +236,29 @@ class _Repeating(Struct, frozen=True):
             )
         error.args = (error.message,)
 
+    def all_left_s(self) -> float:
+        return max(0.001, self.ends_at - self.clock())
+
     def left_s(self, state: RetryCallState) -> float:
-        left_s = max(0.001, self.ends_at - self.clock())
-        others_may_follow = state.attempt_number < self.policy.attempts and self.may_repeat(TimedOut(""))
-        return left_s * self.policy.share if others_may_follow else left_s
+        """How long an attempt may take: less than all where another one can follow it."""
+        left_s = self.all_left_s()
+        return left_s * self.policy.share if self._may_hang(state) else left_s
+
+    def _may_hang(self, state: RetryCallState) -> bool:
+        """Could the call be made again if this attempt gave no answer?"""
+        return self._may_follow(state) and self.may_repeat(TimedOut(""))
+
+    def _may_follow(self, state: RetryCallState) -> bool:
+        return state.attempt_number + self.beside < self.policy.attempts
+
+    def may_ask_beside(self, state: RetryCallState) -> bool:
+        """Whether a request that gives nothing may be made once more, beside it; that is counted as done."""
+        may = self._may_hang(state) and self.all_left_s() > WORTHWHILE_S and self._is_paid_for()
+        self.beside += may
+        return may
+
+    def _is_paid_for(self) -> bool:
+        return self.policy.allowance is None or self.policy.allowance.may_repeat()
 
     def wait_s(self, state: RetryCallState) -> float:
         asked_s = _asked_s(state)
@@ -174,11 +268,11 @@ class _Repeating(Struct, frozen=True):
         return min(self.jitter(0.0, longest_s), (self.ends_at - self.clock()) / 2)
 
     def is_over(self, state: RetryCallState) -> bool:
-        if state.attempt_number >= self.policy.attempts:
+        if not self._may_follow(state):
             return True
         if self.clock() + state.upcoming_sleep + WORTHWHILE_S > self.ends_at:
             return True
-        return self.policy.allowance is not None and not self.policy.allowance.may_repeat()
+        return not self._is_paid_for()
 
 
 def _asked_s(state: RetryCallState) -> float | None:

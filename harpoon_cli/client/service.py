@@ -63,6 +63,11 @@ class Features(Struct, frozen=True):
     lists: bool = False
     metadata: bool = False
 
+    @property
+    def searchable(self) -> bool:
+        """Does its list tell whose a lease is?"""
+        return self.lists and self.metadata
+
 
 class ControlPlane(Protocol):
     """Gives and takes leases."""

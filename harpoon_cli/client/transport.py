@@ -48,6 +48,9 @@ __all__ = ["Endpoint", "Exchange", "Network", "Transport", "resolve_s"]
 ERROR_BODY_BYTES = 64 * 1024
 """How much of an error's body is looked at; its status says enough."""
 
+DISTINCT = 12
+"""A key of so many characters is in no name by chance."""
+
 LAST_BYTES_S = 0.1
 """How long the end of a stream may take after its last event, so that the connection can be used again."""
 
@@ -99,6 +102,11 @@ class Transport:
             return text
         return self._veil.over(text.replace(key.reveal(), str(key)))
 
+    def holds_key(self, name: str) -> bool:
+        """Does a name that must stay as it is hold the key? One this short may be part of any name."""
+        key = self.endpoint.key
+        return key is not None and len(key.reveal()) >= DISTINCT and self._veil.over(name) != name
+
     @cached_property
     def _veil(self) -> Veil:
         return Veil(*([self.endpoint.key] if self.endpoint.key is not None else []))
@@ -112,10 +120,11 @@ class Transport:
         body: object | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        may_be_empty: bool = False,
     ) -> object:
-        """Make one request and give the JSON of its whole answer; None where a success has no body."""
+        """Make one request and give the JSON of its whole answer; None where it may be empty, and is."""
         async with self._asked(_Question(method, path, body, headers, query), deadline_s) as answer:
-            return await answer.value(self._network.max_body_bytes)
+            return await answer.value(self._network.max_body_bytes, may_be_empty=may_be_empty)
 
     @asynccontextmanager
     async def events(
@@ -129,9 +138,11 @@ class Transport:
         asks = {"accept": "text/event-stream", **(headers or {})}
         async with self._asked(_Question("POST", path, body, asks), deadline_s) as answer:
             if answer.kind != "text/event-stream":
-                if answer.kind == "application/json":
-                    await answer.value(ERROR_BODY_BYTES)  # raises what it tells
-                raise answer.garbled(f"sent {answer.kind!r} when asked for an event stream")
+                said = f"sent {answer.kind!r} when asked for an event stream"
+                if answer.kind != "application/json":
+                    raise answer.unreadable(said)
+                await answer.value(ERROR_BODY_BYTES, may_be_empty=False)  # raises what it tells
+                raise answer.garbled(said)
             async with aclosing(answer.pieces(self._network.max_body_bytes)) as pieces:
                 yield pieces
                 with suppress(TimeoutError, PlatformError):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn, TypeVar
 
-from harpoon_cli.errors import GarbledAnswer
+from harpoon_cli.errors import GarbledAnswer, UnreadableAnswer
 
 BODY_CAP_BYTES = 16 * 1024 * 1024
 """The longest body that is read where no other figure is set."""
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 def parse_json(body: bytes | bytearray, cap_bytes: int = BODY_CAP_BYTES) -> object:
-    """The JSON value in `body`; `GarbledAnswer` for anything else: NaN, 1e999, a name twice in one object.
+    """The JSON value in `body`; `UnreadableAnswer` for anything else: NaN, 1e999, a name twice in one object.
 
     Nor is anything read that takes more than three times `cap_bytes` of memory: `[[],[],…` takes thirty times
     its own size.
@@ -51,7 +51,7 @@ def parse_json(body: bytes | bytearray, cap_bytes: int = BODY_CAP_BYTES) -> obje
         )
     except (ValueError, RecursionError) as cause:
         reason = "nested too deeply" if isinstance(cause, RecursionError) else str(cause)
-        raise GarbledAnswer(f"this is not JSON ({reason})") from cause
+        raise UnreadableAnswer(f"this is not JSON ({reason})") from cause
 
 
 def _memory_bytes(body: bytes | bytearray) -> int:
@@ -83,8 +83,8 @@ class Fields:
     """The fields of one JSON object, read by their contract names or by the names a platform uses instead.
 
     `names` maps a contract name to this platform's; `what` is how messages call the object; `redact` takes
-    secrets out of texts, though not out of ids, which must stay as they are. A field that is null is as good
-    as absent.
+    secrets out of texts. An id must stay as it is: one that `holds_key` is refused, and so is a flat value. A
+    field that is null is as good as absent.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class Fields:
         what: str,
         names: Mapping[str, str] | None = None,
         redact: Callable[[str], str] = str,
+        holds_key: Callable[[str], bool] = lambda _: False,
     ) -> None:
         if not isinstance(value, dict):
             raise GarbledAnswer(f"{what} should be a JSON object and is {_kind(value)}")
@@ -100,6 +101,10 @@ class Fields:
         self._what = what
         self._names = names or {}
         self._redact = redact
+        self._holds_key = holds_key
+
+    def _below(self, value: object, what: str) -> Fields:
+        return Fields(value, what, self._names, self._redact, self._holds_key)
 
     def raw(self, *names: str) -> object | None:
         """The first of the named fields that is there and not null."""
@@ -128,6 +133,8 @@ class Fields:
         name = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
         if not name.isprintable() or not 0 < len(name) <= IDENTIFIER_CAP:
             raise GarbledAnswer(f"{names[0]} of {self._what} is {_kind(found)} that cannot be used as an id")
+        if self._holds_key(name):  # it would be written down, and shown
+            raise GarbledAnswer(f"{names[0]} of {self._what} holds our key, and cannot be used as an id")
         return name
 
     def text(self, *names: str, cap: int = LABEL_CAP) -> str | None:
@@ -185,13 +192,11 @@ class Fields:
 
     def child(self, name: str) -> Fields | None:
         found = self.raw(name)
-        return None if found is None else Fields(found, f"{name} of {self._what}", self._names, self._redact)
+        return None if found is None else self._below(found, f"{name} of {self._what}")
 
     def children(self, *names: str) -> Iterator[Fields]:
         """The objects of a required list."""
-        return (
-            Fields(item, f"an item of {names[0]}", self._names, self._redact) for item in self._list(names)
-        )
+        return (self._below(item, f"an item of {names[0]}") for item in self._list(names))
 
     def readable(self, names: tuple[str, ...], read: Callable[[Fields], T]) -> tuple[list[T], list[str]]:
         """What `read` makes of each object of a required list, and why it could not of the others."""
@@ -199,7 +204,7 @@ class Fields:
         faults: list[str] = []
         for number, item in enumerate(self._list(names), start=1):
             try:
-                good.append(read(Fields(item, f"item {number} of {names[0]}", self._names, self._redact)))
+                good.append(read(self._below(item, f"item {number} of {names[0]}")))
             except GarbledAnswer as fault:
                 faults.append(fault.message)
         return good, faults
@@ -214,7 +219,8 @@ class Fields:
         """A flat object with its values as text; empty where absent. What is not flat in it is left out."""
         found = self._typed((name,), dict) or {}
         flat = {key: str(value) for key, value in found.items() if isinstance(value, str | int | float)}
-        return {key: text for key, text in flat.items() if len(text) <= LABEL_CAP}
+        short = {key: text for key, text in flat.items() if len(text) <= LABEL_CAP}
+        return {key: text for key, text in short.items() if not any(map(self._holds_key, (key, text)))}
 
 
 def _decimal(value: object) -> Decimal | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from harpoon_cli.client.service import ControlPlane, IncompleteList
+from harpoon_cli.client.service import ControlPlane, Features, IncompleteList
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseStatus
 from harpoon_cli.errors import DoubtfulAbsence, NoSuchLease, NotOffered
 from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, LISTED_WITHIN_S, Patience
@@ -28,6 +28,12 @@ CREATED_WITHIN = timedelta(minutes=5)
 
 TAKES_EFFECT_WITHIN = timedelta(minutes=15)
 """Nor can one created this long after the last ask: no proxy holds a request so long."""
+
+
+def can_settle(features: Features, record: LeaseRecord) -> bool:
+    """Can harpoon find out by itself what came of a record's request? Else a person has to look."""
+    may_repeat = features.idempotency_keys and bool(record.request.idempotency_key)
+    return record.lease_id is not None or features.searchable or may_repeat
 
 
 class Listed(Struct, frozen=True):
@@ -71,7 +77,7 @@ class Evidence(Struct, frozen=True):
     @property
     def can_search(self) -> bool:
         """Does the platform promise a list that tells whose a lease is?"""
-        return self.control.features.lists and self.control.features.metadata
+        return self.control.features.searchable
 
     def is_absent(self, record: LeaseRecord, listed: Listed) -> bool:
         """Is it proved that nothing came of an intent, or that it has ended by the platform's own TTL?"""

@@ -48,6 +48,7 @@ from harpoon_cli.errors import (
     TimedOut,
     UnmarkedAnswer,
 )
+from harpoon_cli.leases.adoption import Adoption
 from harpoon_cli.leases.evidence import Evidence
 from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.patience import FINISH_POST_S, Hurry, Patience, finishing
@@ -100,20 +101,17 @@ class Lifecycle(Struct, frozen=True, dict=True):
         return Hurry(self.patience.interrupted_release_s, self.clock)
 
     @cached_property
+    def adoption(self) -> Adoption:
+        return Adoption(self.ledger, self.endpoint, self.owner, self.holder, self.now, self._reference)
+
+    @cached_property
     def evidence(self) -> Evidence:
-        return Evidence(self.control, self.patience, self.now, self.sleep, self._is_ours)
+        return Evidence(self.control, self.patience, self.now, self.sleep, self.adoption.is_ours)
 
     @cached_property
     def _settling(self) -> Settling:
         return Settling(
-            self.control,
-            self.ledger,
-            self.patience,
-            self.evidence,
-            self.now,
-            self.sleep,
-            self._row_of_its_own,
-            self._unwritten,
+            self.control, self.ledger, self.patience, self.evidence, self.adoption, self.now, self.sleep
         )
 
     def intend(self, order: Order) -> LeaseRecord:
@@ -152,7 +150,7 @@ class Lifecycle(Struct, frozen=True, dict=True):
         """
         record = self.ledger.record(Reference(lease.metadata.get("reference", "")))
         if record is None or record.endpoint != self.endpoint or not self._settling.takes(record, lease):
-            record = self._row_of_its_own(lease, lease.created_at or self.now())
+            record = self.adoption.written(lease, lease.created_at or self.now())
         return self._settling.seen(record, lease)
 
     def reopen(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
@@ -164,59 +162,8 @@ class Lifecycle(Struct, frozen=True, dict=True):
         return self._settling.seen(record, lease)
 
     def restore(self, lease: Lease) -> LeaseRecord:
-        """Write down again a lease whose row was lost, as its metadata tells it; see `leases.recovery`."""
-        at = lease.created_at or self.now()
-        request = LeaseRequest(
-            reference=Reference(lease.metadata["reference"]),
-            idempotency_key="",
-            pool_id=lease.pool_id or PoolId("unknown"),
-            requirements=Requirements(vram_mb=0, tflops=0.0),
-            ttl_s=_seconds_until(lease, at),
-            metadata=dict(lease.metadata),
-        )
-        run_id = lease.metadata.get("owner", "").partition(" (")[2].removesuffix(")")
-        owner = replace(self.owner, run_id=run_id or None, pid=None)
-        record = LeaseRecord(request, self.endpoint, owner, LeaseState.HELD, at, lease_id=lease.id)
-        self.ledger.adopt(record, lease.metadata.get("holder", ""), lease)
-        if self.ledger.was_kept(record.reference):
-            self.ledger.keep(record.reference)
-        return self._settling.seen(record, lease)
-
-    def unrecorded(self, lease: Lease) -> LeaseRecord:
-        """What stands for a lease that a read has shown where the ledger cannot be used."""
-        record = self._made_up(lease, lease.created_at or self.now())
-        return replace(record, gpu=lease.gpu, seen_at=self.now(), expires_at=lease.expires_at)
-
-    def _row_of_its_own(self, lease: Lease, at: datetime) -> LeaseRecord:
-        record = self._made_up(lease, at)
-        self.ledger.adopt(record, self.holder(), lease)
-        return record
-
-    def _made_up(self, lease: Lease, at: datetime) -> LeaseRecord:
-        """A record of a request that was never sent, with a reference of its own."""
-        request = LeaseRequest(
-            reference=self._reference(),
-            idempotency_key="",
-            pool_id=lease.pool_id or PoolId("unknown"),
-            requirements=Requirements(vram_mb=0, tflops=0.0),
-            ttl_s=0,
-            metadata={},
-        )
-        return LeaseRecord(
-            request, self.endpoint, self.owner, LeaseState.HELD, at, lease_id=lease.id, price=lease.price
-        )
-
-    def _unwritten(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
-        # No row has this reference: nothing that is written down can then be about the first lease.
-        return replace(
-            record, request=replace(record.request, reference=self._reference()), lease_id=lease.id
-        )
-
-    def _is_ours(self, lease_id: LeaseId) -> bool:
-        try:
-            return self.ledger.named(self.endpoint, lease_id) is not None
-        except StorageFault:
-            return True
+        """Write down again a lease whose row was lost."""
+        return self._settling.seen(self.adoption.restored(lease), lease)
 
     def _reference(self) -> Reference:
         return Reference(f"hpn-{self.token()}")
@@ -385,12 +332,3 @@ def _end_text(start: datetime, seconds: int) -> str:
         return (start + timedelta(seconds=seconds)).isoformat(timespec="seconds")
     except OverflowError:  # a time that no calendar holds is none
         return ""
-
-
-def _seconds_until(lease: Lease, start: datetime) -> int:
-    """From `start` to the end that a lease's metadata names, at least 1; 0 where it names none."""
-    try:
-        until = datetime.fromisoformat(lease.metadata.get("until", ""))
-        return max(1, round((until - start).total_seconds()))
-    except (ValueError, TypeError, OverflowError):
-        return 0

@@ -27,12 +27,17 @@ from harpoon_cli.errors import (
     StorageFault,
     release_command,
 )
-from harpoon_cli.leases.evidence import Evidence, Listed, id_of
+from harpoon_cli.leases.adoption import Adoption
+from harpoon_cli.leases.evidence import Evidence, Listed, can_settle, id_of
 from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.patience import Patience
 from harpoon_cli.values import Struct, field, replace
 
 OVER = (LeaseState.RELEASED, LeaseState.REFUSED)
+LIVE = (LeaseStatus.ACTIVE, LeaseStatus.PENDING)
+
+LOOKS = 4
+"""After so many looks that show it live, an accepted release has done nothing, and is asked for again."""
 
 NOT_YET = (409, 423, 425)
 """Refusals of a release that say "not now": the lease is still starting, or already ending."""
@@ -45,12 +50,9 @@ class Settling(Struct, frozen=True):
     ledger: Ledger
     patience: Patience
     evidence: Evidence
+    adoption: Adoption
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]
-    new_row: Callable[[Lease, datetime], LeaseRecord]
-    """Writes down a lease that no row names yet."""
-    unwritten: Callable[[LeaseRecord, Lease], LeaseRecord]
-    """What stands for such a lease where the disk is full."""
     confirmed: set[Reference] = field(default_factory=set)
     """What the platform has confirmed as over, also where that could not be written down."""
     ids: dict[Reference, LeaseId] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class Settling(Struct, frozen=True):
 
     def _way_out(self, record: LeaseRecord) -> str:
         settles = release_command(record.lease_id or record.reference)
-        if record.lease_id is not None or self.evidence.can_search or self._may_repeat(record):
+        if can_settle(self.control.features, record):
             return settles
         listing = "harpoon leases, or its console" if self.control.features.lists else "its console"
         return (
@@ -126,9 +128,9 @@ class Settling(Struct, frozen=True):
     async def end_extra(self, record: LeaseRecord, lease: Lease) -> None:
         """End a second lease that came of one intent; it has a row of its own, if the disk allows it."""
         try:
-            extra = self.new_row(lease, self.now())
+            extra = self.adoption.written(lease, self.now())
         except StorageFault:
-            extra = self.unwritten(record, lease)
+            extra = self.adoption.unwritten(record, lease)
         with suppress(StorageFault):  # it is over then, and that cannot be written down
             await self.settle(extra)
 
@@ -156,24 +158,22 @@ class Settling(Struct, frozen=True):
         listed = await self.evidence.look(record)
         if listed.ours:
             try:
-                return await self._end_found(record, listed.ours[0], seen_at=self.now())
+                return await self._end_found(record, listed.ours[0], seen=True)
             finally:
                 await self.end_extras(record, listed.ours[1:])
         if not listed.searched and self._may_repeat(record):
             return await self._end_repeated(record)
         return self._absent(record, listed)
 
-    async def _end_found(self, record: LeaseRecord, lease: Lease, *, seen_at: datetime | None) -> LeaseRecord:
+    async def _end_found(self, record: LeaseRecord, lease: Lease, *, seen: bool) -> LeaseRecord:
         taken = True
         with suppress(StorageFault):
             taken = self.takes(record, lease)
         if not taken:  # meanwhile another command has found another lease for it: both are to end
             await self.end_extra(record, lease)
             return await self._end(self.known(record))
-        if seen_at is not None:
-            with suppress(StorageFault):
-                self.ledger.seen(record.reference, lease, seen_at)
-        return await self._end(replace(record, lease_id=lease.id, seen_at=seen_at))
+        named = replace(record, lease_id=lease.id)
+        return await self._end(self._seen_at_best(named, lease) if seen else named)
 
     def _may_repeat(self, record: LeaseRecord) -> bool:
         may = self.control.features.idempotency_keys and bool(record.request.idempotency_key)
@@ -196,7 +196,7 @@ class Settling(Struct, frozen=True):
                 lease = await self.control.allocate(record.request, deadline_s=self.patience.allocate_s)
         except Refused:
             return self._absent(asked, Listed())
-        return await self._end_found(asked, lease, seen_at=None)
+        return await self._end_found(asked, lease, seen=False)
 
     def _absent(self, record: LeaseRecord, listed: Listed) -> LeaseRecord:
         if not self.evidence.is_absent(record, listed):
@@ -217,7 +217,7 @@ class Settling(Struct, frozen=True):
         if record.seen_at is None:
             # Once a read has shown it, a later "not found" proves that it is gone.
             with suppress(PlatformError):
-                record = await self._shown(record)
+                record = self._seen_at_best(record, await self._shown(record))
         await self._until_gone(record)
         if record.lost_answers:
             await self._end_doubles(record)
@@ -225,19 +225,15 @@ class Settling(Struct, frozen=True):
         self.ledger.released(record.reference, self.now())
         return self.known(record)
 
-    async def _shown(self, record: LeaseRecord) -> LeaseRecord:
-        """The record, marked as seen where a read or, on a platform without one, the list shows its lease."""
+    async def _shown(self, record: LeaseRecord) -> Lease:
+        """The lease, as a read or, on a platform without one, the list shows it; `NoSuchLease`."""
         try:
-            lease = await self.control.lease(id_of(record))
+            return await self.control.lease(id_of(record))
         except NotOffered:
-            listed = await self.control.leases()
-            shown = [one for one in listed if one.id == record.lease_id]
-            if not shown:
-                return record
-            lease = shown[0]
-        with suppress(StorageFault):
-            self.ledger.seen(record.reference, lease, self.now())
-        return replace(record, seen_at=self.now())
+            for lease in await self.control.leases():
+                if lease.id == record.lease_id:
+                    return lease
+        raise NoSuchLease(f"the list does not show lease {record.lease_id}")
 
     async def _end_doubles(self, record: LeaseRecord) -> None:
         """An ask that was repeated gives two leases where a platform does not honour its keys."""
@@ -253,15 +249,27 @@ class Settling(Struct, frozen=True):
         return record, lease
 
     def seen(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
+        """The record with what a read has shown of its lease, written down."""
         self.ledger.seen(record.reference, lease, self.now())
         return self.ledger.record(record.reference) or record
 
+    def _seen_at_best(self, record: LeaseRecord, lease: Lease) -> LeaseRecord:
+        """The same for a lease that is ended all the same where that cannot be written down."""
+        with suppress(StorageFault):
+            self.ledger.seen(record.reference, lease, self.now())
+        return replace(record, seen_at=self.now())
+
     async def _until_gone(self, record: LeaseRecord) -> None:
         pauses = self.patience.pauses()
-        while (accepted := await self._accepted(record)) is None:
-            await self.sleep(next(pauses))
-        while accepted and await self._is_there(record):
-            await self.sleep(next(pauses))
+        while (accepted := await self._accepted(record)) is not False:
+            looks = 0
+            while accepted and looks < LOOKS:
+                if (shown := await self._shown_as(record)) is LeaseStatus.GONE:
+                    return
+                looks += shown in LIVE
+                await self.sleep(next(pauses))
+            if not accepted:
+                await self.sleep(next(pauses))
 
     async def _accepted(self, record: LeaseRecord) -> bool | None:
         """Ask for the end: True where the platform will end it, False where it has; None to ask again."""
@@ -288,12 +296,13 @@ class Settling(Struct, frozen=True):
         except (NoSuchLease, DoubtfulAbsence) as absence:
             return await self.evidence.is_gone(record, absence, ended=False)
 
-    async def _is_there(self, record: LeaseRecord) -> bool:
-        """After an accepted release: does the platform still show it?"""
+    async def _shown_as(self, record: LeaseRecord) -> LeaseStatus:
+        """After an accepted release: as what the platform shows it; as releasing where it does not say."""
         try:
-            return (await self.control.lease(id_of(record))).status is not LeaseStatus.GONE
+            return (await self.control.lease(id_of(record))).status
         except (NoSuchLease, DoubtfulAbsence) as absence:
-            return not await self.evidence.is_gone(record, absence, ended=True)
+            gone = await self.evidence.is_gone(record, absence, ended=True)
         except NotOffered:
             lacks = await self.evidence.list_lacks(id_of(record))
-            return lacks is not None and not (lacks and self.evidence.was_visible(record))
+            gone = lacks is None or (lacks and self.evidence.was_visible(record))
+        return LeaseStatus.GONE if gone else LeaseStatus.RELEASING

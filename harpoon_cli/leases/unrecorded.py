@@ -71,7 +71,7 @@ async def ours(lifecycle: Lifecycle, run_id: str | None) -> tuple[LeaseRecord, .
     tagged = [one for one in await _listed(lifecycle) if home and one.metadata.get("home") == home]
     run = f" ({run_id})"
     return tuple(
-        lifecycle.unrecorded(one)
+        lifecycle.adoption.unrecorded(one)
         for one in tagged
         if one.status is not LeaseStatus.GONE
         and (run_id is None or one.metadata.get("owner", "").endswith(run))

@@ -211,7 +211,11 @@ class Http(_Table):
 
     connect_s: Seconds = Field(default=5.0, description="to connect, TLS included")
     control_s: Seconds = Field(default=30.0, description="a whole control-plane call")
-    inference_s: Seconds = Field(default=300.0, description="a whole answer to a prompt, to its last token")
+    inference_s: Seconds = Field(
+        default=300.0,
+        description="a whole answer to a prompt; where idempotency keys are honoured, one that has not begun "
+        "after two thirds of it is asked for once more, beside the first",
+    )
     max_body_mb: Annotated[int, Field(ge=1, le=1024), Wants("a whole number of MB from 1 to 1024")] = Field(
         default=16, description="the longest answer that is read"
     )

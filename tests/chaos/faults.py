@@ -64,6 +64,7 @@ SAID: dict[str, Callable[[], bytes]] = {
     "200-code": lambda: raw_answer(200, b'{"code": 10180001, "message": "no", "errors": []}'),
     "200-empty": lambda: raw_answer(200, b""),
     "200-html": lambda: raw_answer(200, HTML, "text/html"),
+    "200-cut": lambda: raw_answer(200, b'{"allocation_id": "lease-1", "sta'),
     "200-list": lambda: raw_answer(200, b"[]"),
     "200-null": lambda: raw_answer(200, b"null"),
     "200-object": lambda: raw_answer(200, b"{}"),

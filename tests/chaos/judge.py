@@ -69,6 +69,8 @@ def _judge_success(verdict: Verdict, name: str, end: Ended, at_exit: Report) -> 
         verdict.wrong("false success", f"{name}: status 0 with {end.out[:200]!r}")
     if name == "allocate" and not any(one["id"] == end.out.strip() for one in _ours(at_exit)):
         verdict.wrong("false success", f"allocate: status 0 with {end.out[:200]!r}")
+    if name == "pools" and end.out != "pool\n":
+        verdict.wrong("false success", f"pools: status 0 with {end.out[:200]!r}")
     alone = len(verdict.scenario.commands) == 1
     if alone and name != "allocate" and ours_live(at_exit):
         verdict.wrong(

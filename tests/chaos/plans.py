@@ -22,6 +22,7 @@ CALLS_OF = {
     "allocate": ("pools", "allocate", "look"),
     "release": ("look", "release"),
     "release-all": ("look", "release"),
+    "pools": ("pools",),
 }
 """The calls that a command makes where nothing goes wrong."""
 

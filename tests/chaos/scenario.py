@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "release": ("release",),
     "release-all": ("release", "--all"),
     "overdue": ("release", "--overdue"),
+    "pools": ("pools", "-q"),
 }
 """The command lines, by name. "release" is given the id of a lease that was allocated before."""
 

@@ -204,6 +204,19 @@ def test_the_form_of_an_answer_can_decide(
     assert ran.data["model"] == ("gemma-270m" if accepted else "qwen-30b")
 
 
+@pytest.mark.parametrize("check", ["pattern=(a+)+b", "schema=schema.json"])
+def test_a_check_that_would_never_end_is_broken_off_and_the_lease_is_given_back(
+    harpoon: Operator, meet: Meet, monkeypatch: pytest.MonkeyPatch, check: str
+) -> None:
+    monkeypatch.setattr("harpoon_cli.cli.checking.CHECK_S", 0.5)
+    meet(json.dumps("a" * 64) if check.startswith("schema") else "a" * 64)
+    (harpoon.cwd / "schema.json").write_text(json.dumps({"type": "string", "pattern": "^(a+)+b$"}))
+    ran = harpoon("infer", PROMPT, "--cascade", "--check", check)
+    assert ran.status == 2
+    assert "has not come to an end after 0.5 s on the small model's answer" in ran.err
+    assert states(harpoon) == ["released"]
+
+
 def test_where_the_large_model_cannot_be_had_the_small_ones_answer_is_told_with_the_error(
     harpoon: Operator, meet: Meet
 ) -> None:

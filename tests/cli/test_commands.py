@@ -171,6 +171,13 @@ def test_an_existing_openai_server_needs_no_lease(harpoon: Operator) -> None:
     assert (ran.status, "there is nothing to lease" in ran.err) == (1, True)
 
 
+def test_a_platform_that_cannot_be_asked_is_not_said_to_list_no_leases(harpoon: Operator) -> None:
+    harpoon.environ |= {"HOSTED_AI_BASE_URL": "http://127.0.0.1:9", "HOSTED_AI_API_KEY": "k-1234567"}
+    ran = harpoon("leases", "-o", "json")
+    assert (ran.status, ran.data["platform_lists"]) == (7, None)
+    assert "this platform could not be asked: these are our ledger's alone" in ran.json["notes"]
+
+
 def test_watching_without_a_terminal_prints_json_lines_until_a_signal(live: Operator) -> None:
     line = [sys.executable, "-m", "harpoon_cli", "pools", "--watch", "--interval", "100ms", "-o", "json"]
     environ = {"PATH": os.environ["PATH"], "HOME": str(live.home), **live.environ}

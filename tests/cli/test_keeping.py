@@ -122,6 +122,26 @@ def test_a_lease_that_is_open_but_not_kept_is_the_keeper_s(told: Told) -> None:
     assert said == ["a process in the background goes on trying to give it back, for an hour"]
 
 
+@pytest.mark.parametrize(
+    ("features", "found"),
+    [
+        (Features(ttl=True), False),
+        (Features(lists=True), False),
+        (Features(lists=True, metadata=True), True),
+        (Features(idempotency_keys=True), True),
+    ],
+)
+def test_a_lease_that_only_a_person_can_find_is_not_said_to_be_looked_for(
+    told: Told, features: Features, found: bool
+) -> None:
+    ours, said = keeping(features)
+    unsure = replace(lease("a"), state=LeaseState.UNSURE, lease_id=None)
+    ours.take_over([unsure], None)
+    ours.end(well=True)
+    assert told[1:] == ([("leave", [])] if found else [("done", [False])])
+    assert bool(said) == found
+
+
 def test_where_the_ledger_cannot_say_what_is_open_it_is_the_keeper_s(told: Told) -> None:
     ours, _ = keeping()
     ours.take_over(None, None)

@@ -24,8 +24,8 @@ class Talk:
     transport: Transport
     exchanges: list[Exchange] = field(default_factory=list)
 
-    async def get(self, deadline_s: float = 10.0) -> object:
-        return await self.transport.call("GET", "/v1/thing", deadline_s=deadline_s)
+    async def get(self, deadline_s: float = 10.0, *, may_be_empty: bool = False) -> object:
+        return await self.transport.call("GET", "/v1/thing", deadline_s=deadline_s, may_be_empty=may_be_empty)
 
     async def post(self, deadline_s: float = 10.0) -> object:
         return await self.transport.call("POST", "/v1/thing", body={"a": 1}, deadline_s=deadline_s)
@@ -54,12 +54,14 @@ async def talking(
             await transport.aclose()
 
 
-def told(script: Script, *, deadline_s: float = 10.0, network: Network | None = None) -> object:
+def told(
+    script: Script, *, deadline_s: float = 10.0, network: Network | None = None, may_be_empty: bool = False
+) -> object:
     """The value that one GET to this server gives."""
 
     async def ask() -> object:
         async with talking(script, network=network) as talk:
-            return await talk.get(deadline_s)
+            return await talk.get(deadline_s, may_be_empty=may_be_empty)
 
     return run(ask())
 

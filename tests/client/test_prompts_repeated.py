@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from harpoon_cli.client.inference import InferenceOptions, open_inference
 from harpoon_cli.client.retry import RetryPolicy
 from harpoon_cli.client.transport import Endpoint, Transport
 from harpoon_cli.domain import Completion, CompletionRequest, Delta, Prompt
-from harpoon_cli.errors import GarbledAnswer, PlatformError, ServerFault
+from harpoon_cli.errors import GarbledAnswer, PlatformError, ServerFault, TimedOut
 from tests.servers import (
     EVENT_STREAM,
     Conversation,
@@ -67,10 +68,14 @@ FAULTS: dict[str, Script] = {
         b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\nContent-Type: application/json\r\n\r\n{"te'
     ),
     "a cut stream": said(EVENT_STREAM + chunk(event("Be"))),
+    "a page": said(answer(200, b"<html>", {"Content-Type": "text/html"})),
+    "an empty body": said(answer(200)),
+    "a JSON that stops": said(answer(200, b'{"text": "Beca', {"Content-Type": "application/json"})),
+    "an event that stops": said(stream(event("Be"), b'data: {"choices": [{"del\n\n')),
     "a stream without its end": said(stream(event("Be"))),
     "an error in the stream": said(stream(event("Be"), b'data: {"error": {"message": "lost"}}\n\n')),
 }
-ONLY_STREAMED = ("a cut stream", "a stream without its end", "an error in the stream")
+ONLY_STREAMED = ("a cut stream", "an event that stops", "a stream without its end", "an error in the stream")
 
 
 def first(fault: Script, then: bytes) -> Script:
@@ -83,14 +88,15 @@ def first(fault: Script, then: bytes) -> Script:
 
 
 def asked(
-    name: str, way: str, script: Script, *, keys: bool, attempts: int = 3
+    name: str, way: str, script: Script, *, keys: bool, share: float = 1.0, deadline_s: float = 10.0
 ) -> tuple[list[Delta | Completion] | PlatformError, list[Received]]:
     """What the reader got, or the error, and every request the server saw."""
 
     async def work() -> tuple[list[Delta | Completion] | PlatformError, list[Received]]:
         async with FaultyServer(script) as server:
             transport = Transport(Endpoint(server.url))
-            options = InferenceOptions(None, 10.0, RetryPolicy(attempts, base_s=0.0), idempotency_keys=keys)
+            policy = RetryPolicy(3, base_s=0.0, share=share)
+            options = InferenceOptions(None, deadline_s, policy, idempotency_keys=keys)
             plane = open_inference(name, transport, options)
             try:
                 if way == "complete":
@@ -146,6 +152,84 @@ def test_a_prompt_that_surely_did_not_run_is_sent_again(name: str, way: str, key
     parts, requests = asked(name, way, first(limited, WHOLE[way]), keys=keys)
     assert text_of(parts)[1] == "Because."
     assert len(requests) == 2
+
+
+WELL_FORMED = {
+    "complete": answer(200, [ANSWER], {"Content-Type": "application/json"}),
+    "stream": answer(200, ANSWER, {"Content-Type": "application/json"}),
+}
+
+
+@each_dialect
+@pytest.mark.parametrize("way", WHOLE)
+def test_an_answer_that_can_be_read_and_is_another_one_is_not_asked_for_again(name: str, way: str) -> None:
+    parts, requests = asked(name, way, said(WELL_FORMED[way]), keys=True)
+    assert type(parts) is GarbledAnswer
+    assert len(requests) == 1
+
+
+async def silent(conversation: Conversation) -> None:
+    await conversation.request()
+    await conversation.until_client_leaves()
+
+
+class Late:
+    """Two connections: one never gives an answer, and the other one only once both have been asked."""
+
+    def __init__(self, good: int, then: bytes) -> None:
+        self.good, self.then = good, then
+        self.asked: set[int] = set()
+        self.both = asyncio.Event()
+
+    async def __call__(self, conversation: Conversation) -> None:
+        await conversation.request()
+        self.asked.add(conversation.number)
+        if len(self.asked) == 2:
+            self.both.set()
+        await self.both.wait()
+        if conversation.number == self.good:
+            await conversation.send(self.then)
+        await conversation.until_client_leaves()
+
+
+@each_dialect
+@pytest.mark.parametrize("way", WHOLE)
+@pytest.mark.parametrize("good", [0, 1], ids=["slow", "hanging"])
+def test_a_prompt_without_an_answer_is_asked_once_more_and_a_slow_answer_is_not_cut_short(
+    name: str, way: str, good: int
+) -> None:
+    parts, requests = asked(name, way, Late(good, WHOLE[way]), keys=True, share=0.05)
+    assert text_of(parts)[1] == "Because."
+    assert len({one.headers["idempotency-key"] for one in requests}) == 1
+
+
+@each_dialect
+@pytest.mark.parametrize("way", WHOLE)
+@pytest.mark.parametrize(("keys", "count"), [(True, 3), (False, 1)])
+def test_a_prompt_that_nobody_answers_is_asked_no_more_often_than_the_policy_says(
+    name: str, way: str, keys: bool, count: int
+) -> None:
+    parts, requests = asked(name, way, silent, keys=keys, share=0.1, deadline_s=0.5)
+    assert type(parts) is TimedOut
+    assert len(requests) == count
+    assert ("; 3 attempts took" in parts.message) == keys
+
+
+@each_dialect
+@pytest.mark.parametrize("way", WHOLE)
+def test_a_repeat_that_is_refused_leaves_the_first_request_its_time(name: str, way: str) -> None:
+    refused = asyncio.Event()
+
+    async def script(conversation: Conversation) -> None:
+        await conversation.request()
+        if conversation.number == 0:
+            await refused.wait()
+            await conversation.send(WHOLE[way])
+        else:
+            await conversation.send(answer(409, {"error": "it is being answered"}))
+            refused.set()
+
+    assert text_of(asked(name, way, script, keys=True, share=0.05)[0])[1] == "Because."
 
 
 @each_dialect
@@ -212,3 +296,32 @@ def test_what_is_no_whole_answer_is_never_taken_for_one(name: str, what: str) ->
 def test_an_answer_may_be_empty_where_it_says_why_it_ended(name: str) -> None:
     parts, _ = asked(name, "stream", said(stream(END)), keys=False)
     assert text_of(parts) == ("", "")
+
+
+def test_a_prompt_that_is_broken_off_while_it_is_asked_twice_leaves_no_connection() -> None:
+    async def work() -> int:
+        both = asyncio.Event()
+
+        async def script(conversation: Conversation) -> None:
+            await conversation.request()
+            if conversation.number == 1:
+                both.set()
+            await conversation.until_client_leaves()
+            left.append(conversation.number)
+
+        left: list[int] = []
+        async with FaultyServer(script) as server:
+            transport = Transport(Endpoint(server.url))
+            options = InferenceOptions(None, 10.0, RetryPolicy(3, share=0.01), idempotency_keys=True)
+            plane = open_inference("openai", transport, options)
+            asking = asyncio.ensure_future(anext(plane.stream(REQUEST)))
+            await both.wait()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            while len(left) < 2:
+                await server.left.wait()
+                server.left.clear()
+            await transport.aclose()
+        return len(left)
+
+    assert run(work()) == 2

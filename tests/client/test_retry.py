@@ -23,6 +23,7 @@ from harpoon_cli.errors import (
     Refused,
     ServerFault,
     TimedOut,
+    UnreadableAnswer,
 )
 
 
@@ -165,6 +166,7 @@ def test_a_deadline_that_has_passed_ends_it() -> None:
         (ServerFault("x"), True, False),
         (BrokenOff("x"), True, False),
         (GarbledAnswer("x"), False, False),
+        (UnreadableAnswer("x"), True, False),
         (Refused("x"), False, False),
         (NotAuthorised("x"), False, False),
         (NoCapacity("x"), False, False),

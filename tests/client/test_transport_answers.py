@@ -20,6 +20,7 @@ from harpoon_cli.errors import (
     Refused,
     ServerFault,
     TimedOut,
+    UnreadableAnswer,
 )
 from tests.client.talk import KEY, talking, told, trouble
 from tests.servers import FaultyServer, Script, always, answer, once, run, silent_after
@@ -29,9 +30,19 @@ def test_a_success_gives_its_json() -> None:
     assert told(always(answer(200, {"id": 7, "price": "0.39"}))) == {"id": 7, "price": "0.39"}
 
 
-@pytest.mark.parametrize("raw", [answer(200), answer(204), answer(200, b" \r\n")])
-def test_a_success_without_a_body_gives_none(raw: bytes) -> None:
-    assert told(always(raw)) is None
+EMPTY = [answer(200), answer(204), answer(200, b" \r\n"), answer(200, b"null")]
+
+
+@pytest.mark.parametrize("raw", EMPTY)
+def test_a_success_without_a_body_gives_none_where_none_is_needed(raw: bytes) -> None:
+    assert told(always(raw), may_be_empty=True) is None
+
+
+@pytest.mark.parametrize("raw", EMPTY)
+def test_a_success_without_a_body_cannot_be_read_where_one_is_needed(raw: bytes) -> None:
+    error = trouble(always(raw))
+    assert type(error) is UnreadableAnswer
+    assert "with nothing in it" in error.message
 
 
 def test_a_list_is_a_value_like_any_other_and_its_reader_decides() -> None:
@@ -169,9 +180,9 @@ def test_words_of_an_error_in_a_good_answer_are_no_error(body: object) -> None:
         b'{"a": 1, "\\u0061": 2}',
     ],
 )
-def test_what_is_not_json_is_garbled(body: bytes) -> None:
+def test_what_is_not_json_cannot_be_read(body: bytes) -> None:
     error = trouble(always(answer(200, body, {"Content-Type": "text/html; charset=utf-8"})))
-    assert type(error) is GarbledAnswer
+    assert type(error) is UnreadableAnswer
     assert error.status == 200
     assert "/v1/thing answered 200 (text/html): this is not JSON" in error.message
 

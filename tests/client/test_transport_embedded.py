@@ -58,7 +58,7 @@ def test_it_is_asked_as_a_server_is() -> None:
     ("path", "decoded"), [("/a/%2541", "/a/%41"), ("/a/%C3%BC", "/a/\u00fc"), ("/a/b%20c", "/a/b c")]
 )
 def test_a_path_is_decoded_once(path: str, decoded: str) -> None:
-    platform = Scripted(lambda _: Response(200))
+    platform = Scripted(lambda _: Response(200, b"{}", JSON))
     run(called(platform, "GET", path))
     assert platform.requests[0].path == decoded
 

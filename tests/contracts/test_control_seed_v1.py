@@ -39,6 +39,7 @@ from harpoon_cli.errors import (
     ServerFault,
     TimedOut,
     UnknownPool,
+    UnreadableAnswer,
 )
 from tests.contracts.meeting import AT_ONCE, meeting
 from tests.servers import Conversation, Received, Script, always, answer, in_turn, once, run, silent_after
@@ -432,7 +433,7 @@ def test_a_platform_that_promises_no_metadata_need_not_send_any() -> None:
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
-        (always(answer(201)), GarbledAnswer),
+        (always(answer(201)), UnreadableAnswer),
         (always(answer(201, [ROW])), GarbledAnswer),
         (once(b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n"), BrokenOff),
     ],
@@ -507,6 +508,24 @@ def test_a_list_ends_where_there_is_no_cursor(end: object) -> None:
     found = told(always(page(end, "a")), leases)
     assert isinstance(found, tuple)
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("raw", [answer(200, b"<html>"), answer(200), answer(200, b'{"allocation_id": "a')])
+@pytest.mark.parametrize("what", ["pools", "leases", "lease", "renew"])
+def test_an_answer_that_cannot_be_read_is_asked_for_again(raw: bytes, what: str) -> None:
+    async def work() -> tuple[object, int]:
+        script = in_turn(raw, answer(200, {"pools": [], "allocations": [], **ROW}))
+        async with meeting(script) as met:
+            plane = met.control(lists=True, retry=AT_ONCE)
+            calls: dict[str, Callable[[], Awaitable[object]]] = {
+                "pools": plane.pools,
+                "leases": plane.leases,
+                "lease": lambda: plane.lease(LeaseId("a-1")),
+                "renew": lambda: plane.renew(LeaseId("a-1"), 60),
+            }
+            return await calls[what](), len(met.seen)
+
+    assert run(work())[1] == 2
 
 
 @pytest.mark.parametrize("pages", [(page("x", "a"),), (page("x"), page("y"), page("x"))])

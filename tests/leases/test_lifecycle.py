@@ -306,6 +306,22 @@ def test_an_answer_to_the_release_that_makes_no_sense_is_settled_by_a_read(
         world.time.run(use(process))
 
 
+def test_a_release_that_was_accepted_and_has_done_nothing_is_asked_for_again(make_world: MakeWorld) -> None:
+    world = make_world()
+    process = world.process()
+    release = world.platform.release
+    asked: list[LeaseId] = []
+
+    def forgetful(lease_id: LeaseId) -> None:
+        asked.append(lease_id)
+        if len(asked) > 1:
+            release(lease_id)
+
+    world.platform.release = forgetful  # type: ignore[method-assign]  # a defect, played
+    assert world.time.run(use(process)).state is LeaseState.RELEASED
+    assert len(asked) == 2
+
+
 def test_a_lease_that_no_read_has_shown_is_not_believed_gone_within_three_minutes(
     make_world: MakeWorld,
 ) -> None:

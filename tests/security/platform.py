@@ -37,7 +37,8 @@ class HostilePlatform:
     """`text` is put into every text of every answer.
 
     With `status` set every call is refused so, in its words, with `status_of` the calls of a method. `raw`
-    is sent instead of any answer, `ids` is every pool's and lease's id.
+    is sent instead of any answer, `ids` is every id of the fields in `named` (all there are), `tags` is added
+    to all metadata.
 
     `watch` is called at every request, while the command that sent it waits.
     """
@@ -49,6 +50,8 @@ class HostilePlatform:
         self.headers: Mapping[str, str] = {}
         self.raw: bytes | None = None
         self.ids: str | None = None
+        self.named = IDS
+        self.tags: Mapping[str, str] = {}
         self.requests: list[Received] = []
         self.watch: Callable[[], None] = lambda: None
         self._inner = application(directory, WallClock())
@@ -103,8 +106,10 @@ class HostilePlatform:
         return value
 
     def _field(self, name: str, value: object) -> object:
-        if self.ids is not None and name in IDS:
+        if self.ids is not None and name in self.named:
             return self.ids
+        if name == "metadata" and isinstance(value, dict):
+            return value | dict(self.tags)
         return value if name in SPARED else self.spoilt(value)
 
     def _raw(self, status: int, body: bytes) -> bytes:

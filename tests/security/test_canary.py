@@ -82,6 +82,37 @@ def test_the_ledger_does_not_keep_a_key_that_the_platform_echoes(
     assert list(in_files(victim.home)) == []
 
 
+@pytest.mark.parametrize("spelling", ["plain", "hex"])
+def test_the_key_as_the_id_of_a_lease_is_no_id_and_is_written_down_nowhere(
+    victim: Operator, hostile: HostilePlatform, spelling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harpoon_cli.leases.evidence.LISTED_WITHIN_S", 0.1)
+    monkeypatch.setattr("harpoon_cli.leases.abandoned.LISTED_WITHIN_S", 0.1)
+    hostile.ids, hostile.named = f"alloc-{spellings()[spelling]}", frozenset({"allocation_id"})
+    victim.environ["HARPOON_HTTP__CONTROL_S"] = "1"
+    victim.environ["HARPOON_LEASE__RELEASE_S"] = "1"
+    for command in ("allocate -m gemma-270m", "leases", "release --overdue -vvv"):
+        ran = victim(*command.split())
+        assert ran.status != 0
+        assert_untold(ran)
+    assert "holds our key, and cannot be used as an id" in ran.err
+    assert list(in_files(victim.home)) == []
+
+
+def test_the_key_in_the_metadata_of_a_lease_is_not_taken_over_into_a_new_ledger(
+    victim: Operator, hostile: HostilePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harpoon_cli.leases.abandoned.LISTED_WITHIN_S", 0.1)
+    hostile.tags = {"note": f"said {ALL_SPELLINGS}", CANARY: "said", "until": CANARY}
+    victim("allocate", "-m", "gemma-270m")
+    for file in victim.home.rglob("ledger.db*"):
+        file.unlink()
+    victim.environ["HARPOON_LEASE__RELEASE_S"] = "1"
+    victim("leases")
+    victim("release", "--all")
+    assert list(in_files(victim.home)) == []
+
+
 def by_variable(operator: Operator, url: str) -> list[Path]:
     operator.environ |= {"HOSTED_AI_BASE_URL": url, "HOSTED_AI_API_KEY": CANARY}
     return []

@@ -128,7 +128,11 @@ async def infer(
     ] = False,
     check: Annotated[
         str | None,
-        Option("--check", metavar="CHECK", help=f"With --cascade, what decides: {CHECKS}."),
+        Option(
+            "--check",
+            metavar="CHECK",
+            help=f"With --cascade, what decides: {CHECKS}; the last two have 5 s for it.",
+        ),
     ] = None,
     ttl: TtlOption = None,
     timeout: TimeoutOption = None,

@@ -53,8 +53,8 @@ COST_COLUMNS = (
 
 
 class LeasesData(Struct, frozen=True):
-    """platform_lists is false where the platform cannot list leases: only our ledger speaks; null where it is
-    not asked.
+    """platform_lists is false where the platform cannot list leases: only our ledger speaks; null where it
+    was not asked, or did not answer.
 
     With --cost there are also leases that are over; `leases` are those whose cost is known, cost_unknown the
     others, and total is the exact sum of the former, for each currency. since is None for all there are.
@@ -150,7 +150,7 @@ async def _snapshot(session: Session, *, ours: bool) -> Outcome:
     if not ours:
         rows += _rows_of_others(here, known, now)
     return Outcome(
-        data=LeasesData(listed is not None, tuple(rows)),
+        data=LeasesData(None if listed is None and trouble else listed is not None, tuple(rows)),
         views=[Table(COLUMNS, [_cells(row, now) for row in rows], empty="no leases are held")],
         ids=[row.lease_id or row.reference or "" for row in rows],
         notes=[*_notes(listed, trouble), *told],

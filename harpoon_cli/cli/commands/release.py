@@ -183,7 +183,7 @@ async def _named(lifecycle: Lifecycle, name: str, *, theirs: bool) -> LeaseRecor
         lease = await shown(lifecycle, name)
         if not theirs:
             _must_be_ours(lease, lifecycle.owner)
-        return lifecycle.unrecorded(lease)
+        return lifecycle.adoption.unrecorded(lease)
     if record is None:
         lease = await lifecycle.control.lease(LeaseId(name))
         if not theirs:
@@ -191,7 +191,7 @@ async def _named(lifecycle: Lifecycle, name: str, *, theirs: bool) -> LeaseRecor
         try:
             return lifecycle.adopt(lease)
         except StorageFault:
-            return lifecycle.unrecorded(lease)
+            return lifecycle.adoption.unrecorded(lease)
     if record.state not in OVER:
         return record
     still_there = await _still_there(lifecycle, record)
@@ -203,7 +203,7 @@ async def _named(lifecycle: Lifecycle, name: str, *, theirs: bool) -> LeaseRecor
     try:
         return lifecycle.reopen(record, still_there)
     except StorageFault:
-        return lifecycle.unrecorded(still_there)
+        return lifecycle.adoption.unrecorded(still_there)
 
 
 def _must_be_ours(lease: Lease, us: Owner) -> None:

@@ -146,13 +146,13 @@ class SeedControl:
 
     async def release(self, lease_id: LeaseId) -> None:
         try:
-            await self._repeatedly("DELETE", self._one(lease_id))
+            await self._repeatedly("DELETE", self._one(lease_id), may_be_empty=True)
         except Refused as refusal:
             raise _no_such_lease(refusal, lease_id) from refusal
 
     async def health(self) -> str:
         try:
-            answer = await self._repeatedly("GET", self._paths["health"])
+            answer = await self._repeatedly("GET", self._paths["health"], may_be_empty=True)
         except Refused as refusal:
             raise _not_offered(refusal, "a health check") from refusal
         return self._fields({} if answer is None else answer, "the health check").text("status") or "answers"
@@ -165,9 +165,12 @@ class SeedControl:
         query: dict[str, str] | None = None,
         body: object | None = None,
         deadline_s: float | None = None,
+        may_be_empty: bool = False,
     ) -> object:
         return await repeat(
-            lambda left_s: self._transport.call(method, path, query=query, body=body, deadline_s=left_s),
+            lambda left_s: self._transport.call(
+                method, path, query=query, body=body, deadline_s=left_s, may_be_empty=may_be_empty
+            ),
             policy=self._options.retry,
             deadline_s=self._options.deadline_s if deadline_s is None else deadline_s,
         )
@@ -179,7 +182,8 @@ class SeedControl:
         return f"{self._paths['allocate']}/{quote(lease_id, safe='')}"
 
     def _fields(self, answer: object, what: str) -> Fields:
-        return Fields(answer, what, self._options.names, self._transport.redacted)
+        transport = self._transport
+        return Fields(answer, what, self._options.names, transport.redacted, transport.holds_key)
 
     def _named(self, body: dict[str, object]) -> dict[str, object]:
         names = self._options.names

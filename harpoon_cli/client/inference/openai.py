@@ -46,7 +46,8 @@ class OpenAiInference:
             raise NotOffered(
                 "this server does not list the models it serves", status=refusal.status
             ) from refusal
-        return tuple(row.identifier("id") for row in Fields(answer, "the list of models").children("data"))
+        fields = Fields(answer, "the list of models", holds_key=self._transport.holds_key)
+        return tuple(row.identifier("id") for row in fields.children("data"))
 
 
 def _body(request: CompletionRequest, *, stream: bool) -> dict[str, object]:

@@ -59,7 +59,7 @@ def client(words: list[str]) -> Result:
 def engine(given: dict[str, object]) -> Result:
     from harpoon_cli.bench.engine.fire import fire
     from harpoon_cli.bench.engine.target import Target
-    from harpoon_cli.bench.sample import Ask, Message, Sample, Shot
+    from harpoon_cli.bench.recording.sample import Ask, Message, Sample, Shot
 
     count, tokens, rate = given["count"], given["tokens"], given["rate"]
     assert isinstance(count, int)

@@ -69,7 +69,7 @@ OWNERS = {
     "tomli_w": ["settings/"],
     "dotenv": ["settings/"],
     "keyring": ["settings/"],
-    "distributed": ["bench/spread.py"],
+    "distributed": ["bench/spreading/spread.py"],
 }
 """For each library, the only files that may import it."""
 

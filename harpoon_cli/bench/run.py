@@ -13,26 +13,26 @@ from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING
 
-from harpoon_cli.bench.by_model import ByModel
 from harpoon_cli.bench.engine.crew import Lost, fire_apart
 from harpoon_cli.bench.engine.errand import Errand
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
-from harpoon_cli.bench.filing import Filing, share_beside
-from harpoon_cli.bench.load import StageResult
-from harpoon_cli.bench.making import Making, Route, TokenCount
-from harpoon_cli.bench.plan import WHOLE, Plan, Shard, ends_s, next_stage, places
-from harpoon_cli.bench.recorder import Recorder, from_recording
-from harpoon_cli.bench.recording import Recording, RequestLimits
-from harpoon_cli.bench.sample import Sample
+from harpoon_cli.bench.planning.load import StageResult
+from harpoon_cli.bench.planning.making import Making, Route, TokenCount
+from harpoon_cli.bench.planning.plan import WHOLE, Plan, Shard, ends_s, next_stage, places
+from harpoon_cli.bench.recording.by_model import ByModel
+from harpoon_cli.bench.recording.filing import Filing, share_beside
+from harpoon_cli.bench.recording.kept import Recording, RequestLimits
+from harpoon_cli.bench.recording.recorder import Recorder, from_recording
+from harpoon_cli.bench.recording.sample import Sample
 from harpoon_cli.domain import Price
 from harpoon_cli.values import Struct, field
 
 if TYPE_CHECKING:
-    from harpoon_cli.bench.request_rows import RowFile
-    from harpoon_cli.bench.skew import Skew
-    from harpoon_cli.bench.slo import Threshold
-    from harpoon_cli.bench.watched import Watched
+    from harpoon_cli.bench.judging.slo import Threshold
+    from harpoon_cli.bench.recording.request_rows import RowFile
+    from harpoon_cli.bench.recording.watched import Watched
+    from harpoon_cli.bench.spreading.skew import Skew
 
 TOGETHER_NS = 1_000_000_000
 """How long after they are started several engines begin: by then each of them has to be ready."""
@@ -238,7 +238,7 @@ class StageUnderWay:
 
     def ended(self, found: Sequence[Watch | Lost]) -> None:
         """Keep what became of the engines."""
-        from harpoon_cli.bench.watched import watched  # as in `done`
+        from harpoon_cli.bench.recording.watched import watched  # as in `done`
 
         self._watches += tuple(watched(one) for one in found if isinstance(one, Watch))
         for number, one in enumerate(found, 1):
@@ -278,7 +278,7 @@ class StageUnderWay:
     def done(self) -> StageRun:
         """All of it, once it is over."""
         # Not needed before: the first request is to leave soon.
-        from harpoon_cli.bench.stage import stage_result
+        from harpoon_cli.bench.planning.stage import stage_result
 
         result = stage_result(self.plan, self.recorder, self._terms.thresholds, next_index=self._next_index)
         path = None if self._rows is None else self._rows.path
@@ -287,7 +287,7 @@ class StageUnderWay:
 
 
 def _rows(path: Path, terms: Terms) -> RowFile:
-    from harpoon_cli.bench.request_rows import RowFile  # most runs keep no rows
+    from harpoon_cli.bench.recording.request_rows import RowFile  # most runs keep no rows
 
     return RowFile(path, with_gaps=terms.with_gaps)
 

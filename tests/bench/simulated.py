@@ -9,19 +9,19 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
-from harpoon_cli.bench.by_model import ByModel
-from harpoon_cli.bench.cost import cost_of_run
-from harpoon_cli.bench.figures import figures
-from harpoon_cli.bench.recorder import Recorder
-from harpoon_cli.bench.recording import RequestLimits, stored
-from harpoon_cli.bench.report import LeaseTimes, Report, RunFacts, Stage, SweepFigures, build
-from harpoon_cli.bench.request_rows import RowFile
-from harpoon_cli.bench.sample import Counted, Sample, Stamped
-from harpoon_cli.bench.slo import parse, request_limits
+from harpoon_cli.bench.judging.cost import cost_of_run
+from harpoon_cli.bench.judging.figures import figures
+from harpoon_cli.bench.judging.report import LeaseTimes, Report, RunFacts, Stage, SweepFigures, build
+from harpoon_cli.bench.judging.slo import parse, request_limits
+from harpoon_cli.bench.judging.steady import steady_part
+from harpoon_cli.bench.planning.warmup import WarmUp
+from harpoon_cli.bench.recording.by_model import ByModel
+from harpoon_cli.bench.recording.kept import RequestLimits, stored
+from harpoon_cli.bench.recording.recorder import Recorder
+from harpoon_cli.bench.recording.request_rows import RowFile
+from harpoon_cli.bench.recording.sample import Counted, Sample, Stamped
+from harpoon_cli.bench.recording.watched import Watched
 from harpoon_cli.bench.statistics.histogram import Histogram
-from harpoon_cli.bench.steady import steady_part
-from harpoon_cli.bench.warmup import WarmUp
-from harpoon_cli.bench.watched import Watched
 from harpoon_cli.domain import Price
 from harpoon_cli.values import replace
 

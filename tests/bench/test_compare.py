@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harpoon_cli.bench.compare import Change, Compared, Comparison, change_percent, compare
-from harpoon_cli.bench.report import Report
+from harpoon_cli.bench.judging.compare import Change, Compared, Comparison, change_percent, compare
+from harpoon_cli.bench.judging.report import Report
+from harpoon_cli.bench.judging.verdict import Validity
 from harpoon_cli.bench.reports.markdown import comparison
-from harpoon_cli.bench.verdict import Validity
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.values import replace
 from tests.bench.simulated import HOSTILE, report, run

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from harpoon_cli.bench import filing
 from harpoon_cli.bench.engine.errand import LENGTH, samples_message
-from harpoon_cli.bench.filing import Filing, Spool, share_beside
-from harpoon_cli.bench.sample import Sample
+from harpoon_cli.bench.recording import filing
+from harpoon_cli.bench.recording.filing import Filing, Spool, share_beside
+from harpoon_cli.bench.recording.sample import Sample
 from harpoon_cli.errors import StorageFault
 from tests.servers import run
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harpoon_cli.bench import shapes, work
-from harpoon_cli.bench.mix import Mix, Part, mix_of, part_of
-from harpoon_cli.bench.plan import Plan, data, fingerprint, restored, shots
+from harpoon_cli.bench.planning.mix import Mix, Part, mix_of, part_of
+from harpoon_cli.bench.planning.plan import Plan, data, fingerprint, restored, shots
 from harpoon_cli.errors import UsageFault
 
 MIX = Mix((Part("small", 3.0), Part("large", 1.0)))

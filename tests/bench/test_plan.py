@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harpoon_cli.bench import shapes, warmup, work
-from harpoon_cli.bench.plan import (
+from harpoon_cli.bench import shapes, work
+from harpoon_cli.bench.planning import warmup
+from harpoon_cli.bench.planning.plan import (
     Plan,
     Shard,
     data,
@@ -24,7 +25,7 @@ from harpoon_cli.bench.plan import (
     restored,
     shots,
 )
-from harpoon_cli.bench.sample import Shot
+from harpoon_cli.bench.recording.sample import Shot
 from harpoon_cli.bench.work.jsonl import Jsonl
 from harpoon_cli.errors import UsageFault
 

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harpoon_cli.bench import lengths, parameters, shapes, work
-from harpoon_cli.bench.load import Load
-from harpoon_cli.bench.quantities import SECONDS
+from harpoon_cli.bench import shapes, work
+from harpoon_cli.bench.asking import lengths
+from harpoon_cli.bench.planning import parameters
+from harpoon_cli.bench.planning.load import Load
+from harpoon_cli.bench.planning.quantities import SECONDS
 from harpoon_cli.bench.work.jsonl import Jsonl
 from harpoon_cli.errors import UsageFault
 

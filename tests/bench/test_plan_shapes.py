@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harpoon_cli.bench import shapes
-from harpoon_cli.bench.arrivals import Segment, due, even
-from harpoon_cli.bench.load import Shape
-from harpoon_cli.bench.plan import Plan, shots
+from harpoon_cli.bench.planning.arrivals import Segment, due, even
+from harpoon_cli.bench.planning.load import Shape
+from harpoon_cli.bench.planning.plan import Plan, shots
 from harpoon_cli.bench.work.synthetic import Synthetic
 from harpoon_cli.errors import UsageFault
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harpoon_cli.bench import shapes
-from harpoon_cli.bench.knee import knee, largest_within, lowest_bad, saturated
-from harpoon_cli.bench.load import StageResult
-from harpoon_cli.bench.plan import Plan, next_stage, shots
+from harpoon_cli.bench.planning.knee import knee, largest_within, lowest_bad, saturated
+from harpoon_cli.bench.planning.load import StageResult
+from harpoon_cli.bench.planning.plan import Plan, next_stage, shots
 from harpoon_cli.bench.shapes.closed import Closed
 from harpoon_cli.bench.shapes.poisson import Poisson
 from harpoon_cli.bench.work.synthetic import Synthetic

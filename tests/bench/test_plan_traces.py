@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harpoon_cli.bench import rows, traces
+from harpoon_cli.bench import traces
+from harpoon_cli.bench.asking import rows
 from harpoon_cli.bench.traces import Row
 from harpoon_cli.errors import UsageFault
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harpoon_cli.bench import warmup
-from harpoon_cli.bench.warmup import WarmUp
+from harpoon_cli.bench.planning import warmup
+from harpoon_cli.bench.planning.warmup import WarmUp
 from harpoon_cli.errors import UsageFault
 
 

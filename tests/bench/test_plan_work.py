@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harpoon_cli.bench import array, prompts, tokens, work
-from harpoon_cli.bench.asks import Order
-from harpoon_cli.bench.filler import filler
-from harpoon_cli.bench.sample import Ask, Message
+from harpoon_cli.bench import work
+from harpoon_cli.bench.asking import array, prompts, tokens
+from harpoon_cli.bench.asking.asks import Order
+from harpoon_cli.bench.asking.filler import filler
+from harpoon_cli.bench.recording.sample import Ask, Message
 from harpoon_cli.errors import ConfigurationFault, UsageFault
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harpoon_cli.bench.recorder import Recorder, from_recording, merge
-from harpoon_cli.bench.report import Report, build, read
+from harpoon_cli.bench.judging.report import Report, build, read
+from harpoon_cli.bench.recording.recorder import Recorder, from_recording, merge
+from harpoon_cli.bench.recording.request_rows import RowFile, read_rows
+from harpoon_cli.bench.recording.sample import Shot
+from harpoon_cli.bench.recording.watched import watched
 from harpoon_cli.bench.reports import FORMATS, Source, save, text
-from harpoon_cli.bench.request_rows import RowFile, read_rows
-from harpoon_cli.bench.sample import Shot
-from harpoon_cli.bench.watched import watched
 from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, ask, at_once, fired, served, target
 from tests.bench.simulated import FACTS

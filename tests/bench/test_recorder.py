@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harpoon_cli.bench import plain
-from harpoon_cli.bench.figures import figures, timeline
-from harpoon_cli.bench.measures import by_second, gaps_ns
-from harpoon_cli.bench.recorder import Recorder, from_recording, merge
-from harpoon_cli.bench.recording import Recording, RequestLimits, StoredHistogram, StoredSlice
-from harpoon_cli.bench.sample import Sample
+from harpoon_cli.bench.judging.figures import figures, timeline
+from harpoon_cli.bench.judging.measures import by_second, gaps_ns
+from harpoon_cli.bench.judging.steady import steady_part
+from harpoon_cli.bench.planning.warmup import DETECTED, WarmUp
+from harpoon_cli.bench.recording import plain
+from harpoon_cli.bench.recording.kept import Recording, RequestLimits, StoredHistogram, StoredSlice
+from harpoon_cli.bench.recording.recorder import Recorder, from_recording, merge
+from harpoon_cli.bench.recording.sample import Sample
+from harpoon_cli.bench.recording.timeline import MOST_SLICES, Window
 from harpoon_cli.bench.statistics.histogram import LARGEST_BUCKET
-from harpoon_cli.bench.steady import steady_part
-from harpoon_cli.bench.timeline import MOST_SLICES, Window
-from harpoon_cli.bench.warmup import DETECTED, WarmUp
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.values import replace
 from tests.bench.simulated import MS, S, failed, recorded, run, sample

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harpoon_cli.bench.report import Report
+from harpoon_cli.bench.judging.report import Report
 from harpoon_cli.bench.reports import Source, save, text
 from harpoon_cli.bench.reports._plot import Axis, Series, plot
 from harpoon_cli.values import replace

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from harpoon_cli.bench.compare import compare
-from harpoon_cli.bench.figures import figures
-from harpoon_cli.bench.recorder import Recorder
-from harpoon_cli.bench.report import SCHEMA, PhaseFigures, Report, read
+from harpoon_cli.bench.judging.compare import compare
+from harpoon_cli.bench.judging.figures import figures
+from harpoon_cli.bench.judging.report import SCHEMA, PhaseFigures, Report, read
+from harpoon_cli.bench.recording.recorder import Recorder
 from harpoon_cli.bench.reports import FORMATS, Source, save, text, wants_rows
 from harpoon_cli.bench.reports.github import command
 from harpoon_cli.bench.reports.markdown import escaped

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harpoon_cli.bench.recording.request_rows import COLUMNS, RowFile, read_rows, safe_cell
 from harpoon_cli.bench.reports import Source, text
-from harpoon_cli.bench.request_rows import COLUMNS, RowFile, read_rows, safe_cell
 from harpoon_cli.errors import StorageFault, UsageFault
 from tests.bench.simulated import (
     few,

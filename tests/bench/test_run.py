@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from harpoon_cli.bench.plan import Plan
-from harpoon_cli.bench.recorder import Recorder
-from harpoon_cli.bench.result import Judged, report_of, shown_stage
+from harpoon_cli.bench.judging.result import Judged, report_of, shown_stage
+from harpoon_cli.bench.judging.slo import parse as slo
+from harpoon_cli.bench.judging.slo import request_limits
+from harpoon_cli.bench.judging.verdict import Validity
+from harpoon_cli.bench.planning.plan import Plan
+from harpoon_cli.bench.planning.warmup import WarmUp
+from harpoon_cli.bench.recording.recorder import Recorder
 from harpoon_cli.bench.run import Run, Terms
 from harpoon_cli.bench.shapes import parse as load
-from harpoon_cli.bench.shards import ShardResult, merged, read, shard_result, text_of
-from harpoon_cli.bench.slo import parse as slo
-from harpoon_cli.bench.slo import request_limits
-from harpoon_cli.bench.verdict import Validity
-from harpoon_cli.bench.warmup import WarmUp
+from harpoon_cli.bench.spreading.shards import ShardResult, merged, read, shard_result, text_of
 from harpoon_cli.bench.work import parse as work
 from harpoon_cli.errors import NotSent, StorageFault, UsageFault
 from tests.bench.engine.range import CHAT, Gate, served, target

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harpoon_cli.bench.recording import RequestLimits
-from harpoon_cli.bench.slo import Measured, Standing, evaluate, parse, request_limits
+from harpoon_cli.bench.judging.slo import Measured, Standing, evaluate, parse, request_limits
+from harpoon_cli.bench.recording.kept import RequestLimits
 from harpoon_cli.errors import UsageFault
 
 

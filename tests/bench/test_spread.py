@@ -19,12 +19,12 @@ from typing import TypeVar, cast
 import pytest
 
 from harpoon_cli import __version__
-from harpoon_cli.bench import spread_worker
-from harpoon_cli.bench.mix import Mix, Part
-from harpoon_cli.bench.plan import fingerprint
+from harpoon_cli.bench.planning.mix import Mix, Part
+from harpoon_cli.bench.planning.plan import fingerprint
 from harpoon_cli.bench.run import Run, Terms
-from harpoon_cli.bench.spread import Spread, cluster, offset_of
-from harpoon_cli.bench.spread_worker import PartOrder, fire_part
+from harpoon_cli.bench.spreading import spread_worker
+from harpoon_cli.bench.spreading.spread import Spread, cluster, offset_of
+from harpoon_cli.bench.spreading.spread_worker import PartOrder, fire_part
 from harpoon_cli.errors import ConfigurationFault, NotSent, UsageFault
 from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, Gate, served, target
@@ -161,7 +161,7 @@ def test_a_run_that_is_cancelled_stops_its_workers_and_keeps_what_they_have(thre
 
 @needs_dask
 def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harpoon_cli.bench.spread.CONNECT_S", 0.5)
+    monkeypatch.setattr("harpoon_cli.bench.spreading.spread.CONNECT_S", 0.5)
 
     async def entered() -> None:
         async with cluster("tcp://127.0.0.1:9"):

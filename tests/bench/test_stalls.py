@@ -18,10 +18,10 @@ from harpoon_cli.bench.engine.errand import Errand
 from harpoon_cli.bench.engine.fire import fire
 from harpoon_cli.bench.engine.process import EngineProcess, start
 from harpoon_cli.bench.engine.watch import Watch
-from harpoon_cli.bench.figures import Figures, figures
-from harpoon_cli.bench.recorder import Recorder
-from harpoon_cli.bench.sample import Sample
-from harpoon_cli.bench.verdict import Validity, judge
+from harpoon_cli.bench.judging.figures import Figures, figures
+from harpoon_cli.bench.judging.verdict import Validity, judge
+from harpoon_cli.bench.recording.recorder import Recorder
+from harpoon_cli.bench.recording.sample import Sample
 from tests.bench.engine.range import CHAT, WORDS, at_once, keeping, served, target
 from tests.servers import EVENT_STREAM, Conversation, chunk, run
 

@@ -8,16 +8,16 @@ from decimal import Decimal
 
 import pytest
 
-from harpoon_cli.bench.cost import cost_of_run
-from harpoon_cli.bench.definitions import BY_NAME, DEFINITIONS
-from harpoon_cli.bench.figures import NAMES, Figures, Rates, figures, measured
-from harpoon_cli.bench.recording import stored
-from harpoon_cli.bench.report import Report, build
-from harpoon_cli.bench.sample import Sample
-from harpoon_cli.bench.slo import parse
+from harpoon_cli.bench.judging.cost import cost_of_run
+from harpoon_cli.bench.judging.definitions import BY_NAME, DEFINITIONS
+from harpoon_cli.bench.judging.figures import NAMES, Figures, Rates, figures, measured
+from harpoon_cli.bench.judging.report import Report, build
+from harpoon_cli.bench.judging.slo import parse
+from harpoon_cli.bench.judging.verdict import Validity
+from harpoon_cli.bench.recording.kept import stored
+from harpoon_cli.bench.recording.sample import Sample
+from harpoon_cli.bench.recording.watched import Watched
 from harpoon_cli.bench.statistics.histogram import Histogram
-from harpoon_cli.bench.verdict import Validity
-from harpoon_cli.bench.watched import Watched
 from harpoon_cli.domain import Origin, Price
 from harpoon_cli.values import replace
 from tests.bench.simulated import FACTS, MS, SLO, failed, recorded, report, run, sample, watch

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from harpoon_cli.bench import report, verdict
+from harpoon_cli.bench.judging import report, verdict
+from harpoon_cli.bench.judging.verdict import Bounds
 from harpoon_cli.bench.reports import Source, save
-from harpoon_cli.bench.verdict import Bounds
 from harpoon_cli.cli.bench import drive
 from harpoon_cli.cli.bench.on_lease import _left
 from harpoon_cli.domain import Money, Origin, PoolId, Price, Requirements
@@ -34,7 +34,7 @@ from tests.leases.watched import ended, watched
 from tests.servers import Conversation, FaultyServer, always, answer, in_turn, stream
 from tests.settings.test_settings_secrets import use_keyring
 
-SCHEMAS = Path(report.__file__).parents[1] / "schemas"
+SCHEMAS = Path(report.__file__).parents[2] / "schemas"
 CHAT_ANSWER = stream(*CHAT)
 WHATEVER = Bounds(read_share=1e9, read_ms=1e9, lateness_ms=1e9, cpu_share=1e9)
 

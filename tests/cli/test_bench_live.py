@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from io import StringIO
 
-from harpoon_cli.bench.plan import Plan
+from harpoon_cli.bench.planning.plan import Plan
 from harpoon_cli.bench.shapes import parse as load
 from harpoon_cli.bench.work import parse as work
 from harpoon_cli.cli.bench import live

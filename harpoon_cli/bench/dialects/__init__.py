@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from harpoon_cli.bench.sample import Ask, Message
+from harpoon_cli.bench.recording.sample import Ask, Message
 from harpoon_cli.errors import ConfigurationFault
 
 

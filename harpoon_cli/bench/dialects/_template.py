@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
-from harpoon_cli.bench.sample import Ask
+from harpoon_cli.bench.recording.sample import Ask
 
 SLOT = "\N{OBJECT REPLACEMENT CHARACTER}prompt\N{OBJECT REPLACEMENT CHARACTER}"
 """Where the prompt goes into a body that is ready but for it."""

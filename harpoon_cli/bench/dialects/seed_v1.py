@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harpoon_cli.bench.dialects._template import Template, quoted
-from harpoon_cli.bench.sample import Ask, Message
+from harpoon_cli.bench.recording.sample import Ask, Message
 
 PATH = "/v1/inference"
 

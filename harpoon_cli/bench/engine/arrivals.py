@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from time import monotonic_ns, sleep, time_ns
 
-from harpoon_cli.bench.sample import Stamped
+from harpoon_cli.bench.recording.sample import Stamped
 
 SO_TIMESTAMPNS = 35
 """Of asm-generic/socket.h, which Python does not name; it is also the type of the message that comes."""

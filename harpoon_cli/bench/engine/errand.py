@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
-from harpoon_cli.bench.sample import Counted, Sample, Shot
+from harpoon_cli.bench.recording.sample import Counted, Sample, Shot
 from harpoon_cli.errors import HarpoonError
 from harpoon_cli.values import Struct
 

@@ -8,7 +8,7 @@ from harpoon_cli.bench.engine.bodies import Chunked, Measured, UntilClosed, body
 from harpoon_cli.bench.engine.faults import Fault, Kind
 from harpoon_cli.bench.engine.head import HEAD_CAP_BYTES, Head, read_head
 from harpoon_cli.bench.engine.readers import RefusalReader, StreamReader, WholeReader
-from harpoon_cli.bench.sample import Counted, Sample, Shot
+from harpoon_cli.bench.recording.sample import Counted, Sample, Shot
 
 INTERIM_CAP = 8
 """How many answers of status 1xx may come before the answer."""

@@ -14,7 +14,7 @@ from harpoon_cli.bench.engine.run import Run
 from harpoon_cli.bench.engine.supply import Supply
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
-from harpoon_cli.bench.sample import Sample, Shot
+from harpoon_cli.bench.recording.sample import Sample, Shot
 
 
 def never() -> bool:

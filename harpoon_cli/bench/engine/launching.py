@@ -11,7 +11,7 @@ from harpoon_cli.bench.engine.rules import Rules
 from harpoon_cli.bench.engine.supply import Supply, due_ns
 from harpoon_cli.bench.engine.target import Composer, Target
 from harpoon_cli.bench.engine.watch import Watcher
-from harpoon_cli.bench.sample import Sample, Shot
+from harpoon_cli.bench.recording.sample import Sample, Shot
 
 SECOND_NS = 1_000_000_000
 

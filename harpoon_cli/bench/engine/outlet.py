@@ -9,7 +9,7 @@ from contextlib import suppress
 from time import monotonic_ns
 
 from harpoon_cli.bench.engine.errand import samples_message
-from harpoon_cli.bench.sample import Sample
+from harpoon_cli.bench.recording.sample import Sample
 
 PIPE_BYTES = 1024 * 1024
 """What the parent may leave unread before samples wait here."""

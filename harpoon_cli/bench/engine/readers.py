@@ -22,7 +22,7 @@ from harpoon_cli.bench.dialects._reading import (
 from harpoon_cli.bench.engine.events import EventCutter
 from harpoon_cli.bench.engine.faults import Fault, Kind
 from harpoon_cli.bench.engine.usual import UsualChunks
-from harpoon_cli.bench.sample import Counted, Sample
+from harpoon_cli.bench.recording.sample import Counted, Sample
 
 WHOLE_CAP_BYTES = 16 * 1024 * 1024
 """The longest whole answer that is read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harpoon_cli.bench.sample import Sample
+from harpoon_cli.bench.recording.sample import Sample
 from harpoon_cli.values import Struct
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
-from harpoon_cli.bench.sample import Ask, Message, Shot
+from harpoon_cli.bench.recording.sample import Ask, Message, Shot
 
 HELD_CAP = 4096
 """So many turns are held back for the turns before them; the plan is not read further until one may go."""

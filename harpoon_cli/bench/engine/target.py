@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harpoon_cli.bench import dialects
-from harpoon_cli.bench.sample import Ask, Message
+from harpoon_cli.bench.recording.sample import Ask, Message
 from harpoon_cli.errors import ConfigurationFault
 from harpoon_cli.values import Struct, field
 

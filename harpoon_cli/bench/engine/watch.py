@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from time import monotonic_ns, process_time_ns
 
 from harpoon_cli.bench.engine.arrivals import Arrivals
-from harpoon_cli.bench.sample import Sample, Stamped
+from harpoon_cli.bench.recording.sample import Sample, Stamped
 from harpoon_cli.bench.statistics.histogram import MILLION, Histogram
 from harpoon_cli.values import Struct
 

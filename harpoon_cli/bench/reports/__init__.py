@@ -13,13 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from harpoon_cli.bench.report import Report
+from harpoon_cli.bench.judging.report import Report
 from harpoon_cli.discovery import Folder
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
-    from harpoon_cli.bench.compare import Comparison
+    from harpoon_cli.bench.judging.compare import Comparison
 
 FORMATS = Folder(__name__, __path__, "report format")
 

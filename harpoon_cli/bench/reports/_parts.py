@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harpoon_cli.bench.figures import Figures
-from harpoon_cli.bench.report import PhaseFigures, Report, Stage, SweepFigures
+from harpoon_cli.bench.judging.figures import Figures
+from harpoon_cli.bench.judging.report import PhaseFigures, Report, Stage, SweepFigures
 from harpoon_cli.bench.reports._words import NOTHING, milliseconds, number, tail
 
 LOAD_HEAD = ("requests/s", "tokens/s", "TTFT p99 ms", "ITL p99 ms", "E2E p99 ms", "failed")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from harpoon_cli.bench.figures import Figures, Moment
-from harpoon_cli.bench.report import Report, SweepFigures
+from harpoon_cli.bench.judging.figures import Figures, Moment
+from harpoon_cli.bench.judging.report import Report, SweepFigures
 from harpoon_cli.bench.reports._markup import Markup, joined
 from harpoon_cli.bench.reports._plot import Axis, Series, figure, plot
 from harpoon_cli.bench.reports._words import milliseconds, number, tail

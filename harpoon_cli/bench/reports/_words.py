@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harpoon_cli.bench.compare import Compared
-from harpoon_cli.bench.definitions import BY_NAME
-from harpoon_cli.bench.figures import Distribution, Figures, Percentile
-from harpoon_cli.bench.report import Report
+from harpoon_cli.bench.judging.compare import Compared
+from harpoon_cli.bench.judging.definitions import BY_NAME
+from harpoon_cli.bench.judging.figures import Distribution, Figures, Percentile
+from harpoon_cli.bench.judging.report import Report
 from harpoon_cli.domain import Money
 
 NOTHING = "-"

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harpoon_cli.bench.compare import Change, Comparison
-from harpoon_cli.bench.report import Report
+from harpoon_cli.bench.judging.compare import Change, Comparison
+from harpoon_cli.bench.judging.report import Report
+from harpoon_cli.bench.judging.slo import Standing
+from harpoon_cli.bench.judging.verdict import Validity
 from harpoon_cli.bench.reports import Source
 from harpoon_cli.bench.reports._words import compared_row, shown
-from harpoon_cli.bench.slo import Standing
-from harpoon_cli.bench.verdict import Validity
 
 WANTS_ROWS = False
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harpoon_cli.bench.compare import Comparison
-from harpoon_cli.bench.definitions import DEFINITIONS, GENERAL
-from harpoon_cli.bench.recording import restored
-from harpoon_cli.bench.report import Report
+from harpoon_cli.bench.judging.compare import Comparison
+from harpoon_cli.bench.judging.definitions import DEFINITIONS, GENERAL
+from harpoon_cli.bench.judging.report import Report
+from harpoon_cli.bench.judging.slo import Standing
+from harpoon_cli.bench.recording.kept import restored
+from harpoon_cli.bench.recording.watched import Watched
 from harpoon_cli.bench.reports import Source, _plots
 from harpoon_cli.bench.reports._markup import Markup, content, element, joined
 from harpoon_cli.bench.reports._parts import (
@@ -36,8 +38,6 @@ from harpoon_cli.bench.reports._words import (
     title,
     told_latencies,
 )
-from harpoon_cli.bench.slo import Standing
-from harpoon_cli.bench.watched import Watched
 
 WANTS_ROWS = False
 

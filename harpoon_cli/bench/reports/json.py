@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from harpoon_cli.bench.plain import plain
+from harpoon_cli.bench.recording.plain import plain
 from harpoon_cli.bench.reports import Source
 
 WANTS_ROWS = False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harpoon_cli.bench.compare import Change, Comparison
-from harpoon_cli.bench.report import Report
+from harpoon_cli.bench.judging.compare import Change, Comparison
+from harpoon_cli.bench.judging.report import Report
+from harpoon_cli.bench.judging.slo import Check, Standing
+from harpoon_cli.bench.judging.verdict import Validity
 from harpoon_cli.bench.reports import Source
 from harpoon_cli.bench.reports._markup import Markup, element
 from harpoon_cli.bench.reports._words import compared_row
-from harpoon_cli.bench.slo import Check, Standing
-from harpoon_cli.bench.verdict import Validity
 
 WANTS_ROWS = False
 

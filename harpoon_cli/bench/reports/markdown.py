@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from harpoon_cli.bench.compare import Change, Comparison
-from harpoon_cli.bench.report import Report
+from harpoon_cli.bench.judging.compare import Change, Comparison
+from harpoon_cli.bench.judging.report import Report
+from harpoon_cli.bench.judging.slo import Standing
 from harpoon_cli.bench.reports import Source
 from harpoon_cli.bench.reports._parts import (
     MODEL_HEAD,
@@ -29,7 +30,6 @@ from harpoon_cli.bench.reports._words import (
     title,
     told_latencies,
 )
-from harpoon_cli.bench.slo import Standing
 
 WANTS_ROWS = False
 

@@ -13,10 +13,10 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from harpoon_cli.bench.figures import Distribution, Figures
-from harpoon_cli.bench.report import Report, RunFacts
+from harpoon_cli.bench.judging.figures import Distribution, Figures
+from harpoon_cli.bench.judging.report import Report, RunFacts
+from harpoon_cli.bench.recording.request_rows import Row, read_rows
 from harpoon_cli.bench.reports import Source
-from harpoon_cli.bench.request_rows import Row, read_rows
 
 WANTS_ROWS = True
 

@@ -6,8 +6,8 @@ its class, whose annotated fields are the parameters.
 
 from __future__ import annotations
 
-from harpoon_cli.bench.load import Load
-from harpoon_cli.bench.parameters import Choices
+from harpoon_cli.bench.planning.load import Load
+from harpoon_cli.bench.planning.parameters import Choices
 from harpoon_cli.discovery import Folder
 
 FOLDER = Folder(__name__, __path__, "load shape")

@@ -10,9 +10,9 @@ from itertools import repeat
 from random import Random
 from typing import Annotated
 
-from harpoon_cli.bench.load import Shape
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import AT_ONCE
+from harpoon_cli.bench.planning.load import Shape
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import AT_ONCE
 
 
 class Closed(Shape, frozen=True, kw_only=True):

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from random import Random
 from typing import Annotated
 
-from harpoon_cli.bench import arrivals
-from harpoon_cli.bench.load import OpenShape
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import RATE, Kind, number
+from harpoon_cli.bench.planning import arrivals
+from harpoon_cli.bench.planning.load import OpenShape
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import RATE, Kind, number
 
 BURSTINESS = Kind("0.5", number(0.01, 1000))
 

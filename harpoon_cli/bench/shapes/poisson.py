@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from random import Random
 from typing import Annotated
 
-from harpoon_cli.bench import arrivals
-from harpoon_cli.bench.load import OpenShape
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import RATE
+from harpoon_cli.bench.planning import arrivals
+from harpoon_cli.bench.planning.load import OpenShape
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import RATE
 
 
 class Poisson(OpenShape, frozen=True, kw_only=True):

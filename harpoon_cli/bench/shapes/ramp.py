@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from random import Random
 from typing import Annotated
 
-from harpoon_cli.bench import arrivals
-from harpoon_cli.bench.arrivals import Segment, Spacing
-from harpoon_cli.bench.load import OpenShape, Phase
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import RATE, RATE_OR_NONE, SECONDS
+from harpoon_cli.bench.planning import arrivals
+from harpoon_cli.bench.planning.arrivals import Segment, Spacing
+from harpoon_cli.bench.planning.load import OpenShape, Phase
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import RATE, RATE_OR_NONE, SECONDS
 
 
 class Ramp(OpenShape, frozen=True, kw_only=True):

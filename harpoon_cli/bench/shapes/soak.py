@@ -8,10 +8,10 @@ from itertools import repeat
 from random import Random
 from typing import Annotated
 
-from harpoon_cli.bench import arrivals
-from harpoon_cli.bench.load import OpenShape, Phase
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import AT_ONCE, RATE, SECONDS
+from harpoon_cli.bench.planning import arrivals
+from harpoon_cli.bench.planning.load import OpenShape, Phase
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import AT_ONCE, RATE, SECONDS
 
 MOST_WINDOWS = 10_000
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from random import Random
 from typing import Annotated
 
-from harpoon_cli.bench import arrivals
-from harpoon_cli.bench.arrivals import Segment, Spacing
-from harpoon_cli.bench.load import OpenShape, Phase
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import RATE, SECONDS
+from harpoon_cli.bench.planning import arrivals
+from harpoon_cli.bench.planning.arrivals import Segment, Spacing
+from harpoon_cli.bench.planning.load import OpenShape, Phase
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import RATE, SECONDS
 
 MOST_STEPS = 1000
 

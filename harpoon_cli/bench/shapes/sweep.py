@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from harpoon_cli.bench.knee import lowest_bad
-from harpoon_cli.bench.load import Load, Shape, StageResult
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import COUNT, RATE, SECONDS, Kind, choice, number, whole
+from harpoon_cli.bench.planning.knee import lowest_bad
+from harpoon_cli.bench.planning.load import Load, Shape, StageResult
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import COUNT, RATE, SECONDS, Kind, choice, number, whole
 from harpoon_cli.bench.shapes.closed import Closed
 from harpoon_cli.bench.shapes.poisson import Poisson
 

@@ -8,9 +8,9 @@ from random import Random
 from typing import Annotated
 
 from harpoon_cli.bench import traces
-from harpoon_cli.bench.load import OpenShape
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import Kind, number
+from harpoon_cli.bench.planning.load import OpenShape
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import Kind, number
 
 SPEED = Kind("2", number(0, 10_000, above=True))
 

@@ -12,9 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Protocol, cast
 
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import COUNT_OR_NONE, PATH, SECONDS, Kind
-from harpoon_cli.bench.rows import first_line, records
+from harpoon_cli.bench.asking.rows import first_line, records
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import COUNT_OR_NONE, PATH, SECONDS, Kind
 from harpoon_cli.discovery import Folder
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.values import Struct

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from harpoon_cli.bench import comma
+from harpoon_cli.bench.asking import comma
 from harpoon_cli.bench.traces import Row
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from harpoon_cli.bench import comma
+from harpoon_cli.bench.asking import comma
 from harpoon_cli.bench.traces import Row
 
 COLUMNS = ("Timestamp", "Request tokens", "Response tokens")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harpoon_cli.bench.rows import fields
+from harpoon_cli.bench.asking.rows import fields
 from harpoon_cli.bench.traces import Row
 from harpoon_cli.errors import GarbledAnswer
 

@@ -6,8 +6,8 @@ A source's name is its file's name, what it is the first line of the file's docs
 
 from __future__ import annotations
 
-from harpoon_cli.bench.asks import Work
-from harpoon_cli.bench.parameters import Choices
+from harpoon_cli.bench.asking.asks import Work
+from harpoon_cli.bench.planning.parameters import Choices
 from harpoon_cli.discovery import Folder
 
 FOLDER = Folder(__name__, __path__, "source of work")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harpoon_cli.bench import chat, prompts, rows
-from harpoon_cli.bench.asks import Order, Work
-from harpoon_cli.bench.lengths import LONGEST_TOKENS
-from harpoon_cli.bench.prompts import Record, Turn
-from harpoon_cli.bench.sample import Ask, Message
+from harpoon_cli.bench.asking import chat, prompts, rows
+from harpoon_cli.bench.asking.asks import Order, Work
+from harpoon_cli.bench.asking.lengths import LONGEST_TOKENS
+from harpoon_cli.bench.asking.prompts import Record, Turn
+from harpoon_cli.bench.recording.sample import Ask, Message
 from harpoon_cli.client.wire import Fields, parse_json
 
 

@@ -7,14 +7,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from harpoon_cli.bench import chat, prompts
-from harpoon_cli.bench.array import objects
-from harpoon_cli.bench.asks import Order, Work
-from harpoon_cli.bench.lengths import LONGEST_TOKENS
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.prompts import Record, Turn
-from harpoon_cli.bench.quantities import Kind, whole
-from harpoon_cli.bench.sample import Ask, Message
+from harpoon_cli.bench.asking import chat, prompts
+from harpoon_cli.bench.asking.array import objects
+from harpoon_cli.bench.asking.asks import Order, Work
+from harpoon_cli.bench.asking.lengths import LONGEST_TOKENS
+from harpoon_cli.bench.asking.prompts import Record, Turn
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import Kind, whole
+from harpoon_cli.bench.recording.sample import Ask, Message
 from harpoon_cli.errors import UsageFault
 
 CHARACTERS_PER_TOKEN = 4

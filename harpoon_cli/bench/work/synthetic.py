@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from harpoon_cli.bench.asks import Draft, Order, Work, conversations, shares, single
-from harpoon_cli.bench.filler import Filler, filler
-from harpoon_cli.bench.lengths import FEW, LENGTH, Length
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.prompts import DEFAULT_OUTPUT, Together
-from harpoon_cli.bench.quantities import Kind, whole
-from harpoon_cli.bench.sample import Ask, Message
+from harpoon_cli.bench.asking.asks import Draft, Order, Work, conversations, shares, single
+from harpoon_cli.bench.asking.filler import Filler, filler
+from harpoon_cli.bench.asking.lengths import FEW, LENGTH, Length
+from harpoon_cli.bench.asking.prompts import DEFAULT_OUTPUT, Together
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import Kind, whole
+from harpoon_cli.bench.recording.sample import Ask, Message
 
 PREFIXES = Kind("8", whole(1, 100_000))
 INPUT = Length("fixed", 256)

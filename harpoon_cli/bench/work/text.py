@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from harpoon_cli.bench import prompts
-from harpoon_cli.bench.asks import Order, Work
-from harpoon_cli.bench.parameters import Parameter
-from harpoon_cli.bench.quantities import PATH, choice
-from harpoon_cli.bench.rows import LONGEST_LINE_BYTES, open_file
-from harpoon_cli.bench.sample import Ask
+from harpoon_cli.bench.asking import prompts
+from harpoon_cli.bench.asking.asks import Order, Work
+from harpoon_cli.bench.asking.rows import LONGEST_LINE_BYTES, open_file
+from harpoon_cli.bench.planning.parameters import Parameter
+from harpoon_cli.bench.planning.quantities import PATH, choice
+from harpoon_cli.bench.recording.sample import Ask
 from harpoon_cli.errors import UsageFault
 
 SUFFIXES = (".txt", ".md")

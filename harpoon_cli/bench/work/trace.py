@@ -8,9 +8,9 @@ from itertools import chain, count, islice, repeat
 from pathlib import Path
 
 from harpoon_cli.bench import traces
-from harpoon_cli.bench.asks import Order, Work, shares
-from harpoon_cli.bench.filler import Filler, filler
-from harpoon_cli.bench.sample import Ask, Message
+from harpoon_cli.bench.asking.asks import Order, Work, shares
+from harpoon_cli.bench.asking.filler import Filler, filler
+from harpoon_cli.bench.recording.sample import Ask, Message
 
 
 class Trace(Work, frozen=True, kw_only=True):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harpoon_cli.bench.compare import Comparison
-from harpoon_cli.bench.definitions import Definition
-from harpoon_cli.bench.report import LeaseTimes, Report
+from harpoon_cli.bench.judging.compare import Comparison
+from harpoon_cli.bench.judging.definitions import Definition
+from harpoon_cli.bench.judging.report import LeaseTimes, Report
 from harpoon_cli.domain import Money
 from harpoon_cli.values import Struct
 

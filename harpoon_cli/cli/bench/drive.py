@@ -10,10 +10,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from harpoon_cli.bench.engine.target import Target
-from harpoon_cli.bench.making import Route, TokenCount
-from harpoon_cli.bench.mix import mix_of
-from harpoon_cli.bench.plan import WHOLE, Plan, Shard
-from harpoon_cli.bench.recording import RequestLimits
+from harpoon_cli.bench.planning.making import Route, TokenCount
+from harpoon_cli.bench.planning.mix import mix_of
+from harpoon_cli.bench.planning.plan import WHOLE, Plan, Shard
+from harpoon_cli.bench.recording.kept import RequestLimits
 from harpoon_cli.bench.run import Paid, Run, Terms
 from harpoon_cli.cli.bench.live import LiveView
 from harpoon_cli.cli.bench.options import (
@@ -35,8 +35,8 @@ from harpoon_cli.pricing import cost_of_lease
 from harpoon_cli.values import Struct, field, replace
 
 if TYPE_CHECKING:
-    from harpoon_cli.bench.report import LeaseTimes
-    from harpoon_cli.bench.slo import Threshold
+    from harpoon_cli.bench.judging.report import LeaseTimes
+    from harpoon_cli.bench.judging.slo import Threshold
 
 RESERVE_S = 5.0
 """So long before its lease ends a run is ended."""
@@ -213,7 +213,7 @@ async def _run(session: Session, course: Course, terms: Terms, view: LiveView) -
         raise UsageFault(
             "rows of single requests stay with the workers", hint="leave out --save-result and --report .csv"
         )
-    from harpoon_cli.bench.spread import Spread, cluster
+    from harpoon_cli.bench.spreading.spread import Spread, cluster
 
     async with cluster(address) as workers:
         run = Spread(course.plan, terms, workers, on_stage=view.take)
@@ -234,7 +234,7 @@ def _ending(terms: Terms, ends_at: datetime | None, ends_by: str) -> Terms:
 def _limits(thresholds: tuple[Threshold, ...]) -> RequestLimits:
     if not thresholds:
         return RequestLimits()
-    from harpoon_cli.bench.slo import request_limits
+    from harpoon_cli.bench.judging.slo import request_limits
 
     return request_limits(thresholds)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harpoon_cli.bench.rows import open_file
+from harpoon_cli.bench.asking.rows import open_file
 from harpoon_cli.cli.bench.options import ReportOptions
 from harpoon_cli.errors import UsageFault
 from harpoon_cli.values import Struct
 
 if TYPE_CHECKING:
-    from harpoon_cli.bench.report import Report
+    from harpoon_cli.bench.judging.report import Report
 
 LARGEST_RESULT_BYTES = 512 * 2**20
 
@@ -76,6 +76,6 @@ def need_rows(files: Sequence[Wanted]) -> bool:
 
 def read_report(path: Path) -> Report:
     """The result in a file; `UsageFault` where it holds none."""
-    from harpoon_cli.bench.report import read
+    from harpoon_cli.bench.judging.report import read
 
     return read(text_in(path), str(path))

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 
-from harpoon_cli.bench.load import Shape
-from harpoon_cli.bench.plan import Plan
-from harpoon_cli.bench.recorder import Recorder
+from harpoon_cli.bench.planning.load import Shape
+from harpoon_cli.bench.planning.plan import Plan
+from harpoon_cli.bench.recording.recorder import Recorder
+from harpoon_cli.bench.recording.timeline import Window
 from harpoon_cli.bench.shapes import write
-from harpoon_cli.bench.timeline import Window
 from harpoon_cli.cli.bench.charts import Charts
 from harpoon_cli.domain import Money
 from harpoon_cli.render import words

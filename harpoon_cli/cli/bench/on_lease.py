@@ -10,7 +10,7 @@ from decimal import Decimal
 from math import ceil
 from time import monotonic
 
-from harpoon_cli.bench.report import LeaseTimes
+from harpoon_cli.bench.judging.report import LeaseTimes
 from harpoon_cli.bench.run import Paid
 from harpoon_cli.cli.bench.drive import RESERVE_S, Course, fire, refuse_terms
 from harpoon_cli.cli.bench.plans import longest_s

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harpoon_cli import __version__
-from harpoon_cli.bench import slo
-from harpoon_cli.bench.compare import compare
-from harpoon_cli.bench.load import Shape
-from harpoon_cli.bench.report import LeaseTimes, Report, RunFacts
-from harpoon_cli.bench.result import Judged, report_of, shown_stage
+from harpoon_cli.bench.judging import slo
+from harpoon_cli.bench.judging.compare import compare
+from harpoon_cli.bench.judging.report import LeaseTimes, Report, RunFacts
+from harpoon_cli.bench.judging.result import Judged, report_of, shown_stage
+from harpoon_cli.bench.planning.load import Shape
 from harpoon_cli.bench.run import Paid, Run
 from harpoon_cli.bench.shapes import write as load_text
-from harpoon_cli.bench.shards import ShardResult, merged, shard_result
+from harpoon_cli.bench.spreading.shards import ShardResult, merged, shard_result
 from harpoon_cli.bench.work import write as work_text
 from harpoon_cli.cli.bench.data import BenchData
 from harpoon_cli.cli.bench.drive import Course

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from harpoon_cli.bench.compare import Comparison, compare
-from harpoon_cli.bench.report import Report
+from harpoon_cli.bench.judging.compare import Comparison, compare
+from harpoon_cli.bench.judging.report import Report
+from harpoon_cli.bench.judging.slo import Standing
+from harpoon_cli.bench.judging.verdict import Validity
 from harpoon_cli.bench.reports import Source, save, text
-from harpoon_cli.bench.slo import Standing
-from harpoon_cli.bench.verdict import Validity
 from harpoon_cli.cli.bench.data import BenchData
 from harpoon_cli.cli.bench.files import Wanted
 from harpoon_cli.cli.bench.options import JudgeOptions
@@ -43,7 +43,7 @@ def tell_comparison(
     found: Comparison, reports: Sequence[Path], environ: Mapping[str, str] = os.environ
 ) -> list[str]:
     """Write a comparison to files, and to a GitHub workflow's summary; gives what was written."""
-    from harpoon_cli.bench.plain import plain
+    from harpoon_cli.bench.recording.plain import plain
     from harpoon_cli.bench.reports.markdown import comparison
 
     markdown = "".join(comparison(found))

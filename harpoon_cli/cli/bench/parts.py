@@ -11,14 +11,14 @@ from pathlib import Path
 from time import monotonic_ns, time_ns
 from typing import TYPE_CHECKING
 
-from harpoon_cli.bench.load import Shape
-from harpoon_cli.bench.plan import WHOLE, Plan, Shard
+from harpoon_cli.bench.planning.load import Shape
+from harpoon_cli.bench.planning.plan import WHOLE, Plan, Shard
 from harpoon_cli.cli.bench.files import text_in
 from harpoon_cli.cli.bench.options import ShardOptions
 from harpoon_cli.errors import StorageFault, UsageFault
 
 if TYPE_CHECKING:
-    from harpoon_cli.bench.shards import ShardResult
+    from harpoon_cli.bench.spreading.shards import ShardResult
 
 MOST_PARTS = 100_000
 
@@ -81,7 +81,7 @@ def _has_zone(text: str) -> bool:
 
 def save_part(result: ShardResult, path: Path) -> None:
     """Write a part, whole or not at all. `StorageFault` where that fails."""
-    from harpoon_cli.bench.shards import text_of
+    from harpoon_cli.bench.spreading.shards import text_of
 
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -97,6 +97,6 @@ def save_part(result: ShardResult, path: Path) -> None:
 
 def read_parts(paths: Sequence[Path]) -> list[ShardResult]:
     """The parts in some files."""
-    from harpoon_cli.bench.shards import read
+    from harpoon_cli.bench.spreading.shards import read
 
     return [read(text_in(path), str(path)) for path in paths]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from harpoon_cli.bench import parameters, shapes
+from harpoon_cli.bench import shapes
 from harpoon_cli.bench import work as works
-from harpoon_cli.bench.asks import Work
-from harpoon_cli.bench.lengths import LENGTH, Length
-from harpoon_cli.bench.load import Load, Shape
-from harpoon_cli.bench.plan import Plan, recorded_work
-from harpoon_cli.bench.quantities import Kind
-from harpoon_cli.bench.warmup import parse as warm_up_of
+from harpoon_cli.bench.asking.asks import Work
+from harpoon_cli.bench.asking.lengths import LENGTH, Length
+from harpoon_cli.bench.planning import parameters
+from harpoon_cli.bench.planning.load import Load, Shape
+from harpoon_cli.bench.planning.plan import Plan, recorded_work
+from harpoon_cli.bench.planning.quantities import Kind
+from harpoon_cli.bench.planning.warmup import parse as warm_up_of
 from harpoon_cli.cli.bench.options import LoadOptions, WorkOptions
 from harpoon_cli.errors import UsageFault
 

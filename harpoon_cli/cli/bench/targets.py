@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harpoon_cli.bench.engine.target import Target
-from harpoon_cli.bench.mix import Part, part_of
-from harpoon_cli.bench.security import Security
+from harpoon_cli.bench.planning.mix import Part, part_of
+from harpoon_cli.bench.planning.security import Security
 from harpoon_cli.cli.bench.options import TargetOptions
 from harpoon_cli.cli.options import given
 from harpoon_cli.cli.session import Session
@@ -28,7 +28,7 @@ from harpoon_cli.settings.secrets import (
 from harpoon_cli.values import replace
 
 if TYPE_CHECKING:
-    from harpoon_cli.bench.making import Route
+    from harpoon_cli.bench.planning.making import Route
 
 EMBEDDED_DIALECT = "seed_v1"
 """What the embedded platform speaks; the only dialect whose requests name a lease."""
@@ -151,7 +151,7 @@ def route_of(options: TargetOptions, session: Session) -> tuple[tuple[Model, ...
     large enough for all of them.
     """
     # Only for this: it loads the routing engine.
-    from harpoon_cli.bench.making import Route
+    from harpoon_cli.bench.planning.making import Route
     from harpoon_cli.cli.facts import inputs_of, policy_of
     from harpoon_cli.cli.own_weights import installed, weights_path
     from harpoon_cli.routing.weights_file import LARGEST_FILE

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from harpoon_cli.bench.compare import Change, Comparison
-from harpoon_cli.bench.definitions import DEFINITIONS, GENERAL
-from harpoon_cli.bench.report import LeaseTimes, Report, SweepFigures
+from harpoon_cli.bench.judging.compare import Change, Comparison
+from harpoon_cli.bench.judging.definitions import DEFINITIONS, GENERAL
+from harpoon_cli.bench.judging.report import LeaseTimes, Report, SweepFigures
+from harpoon_cli.bench.judging.slo import Standing
+from harpoon_cli.bench.judging.verdict import NOT_KNOWN, PASSED, Validity
 from harpoon_cli.bench.reports._parts import (
     LOAD_HEAD,
     MODEL_HEAD,
@@ -26,8 +28,6 @@ from harpoon_cli.bench.reports._words import (
     title,
     told_latencies,
 )
-from harpoon_cli.bench.slo import Standing
-from harpoon_cli.bench.verdict import NOT_KNOWN, PASSED, Validity
 from harpoon_cli.render import words
 from harpoon_cli.render.outcome import Cell, Column, Facts, Table, Text, Tone
 

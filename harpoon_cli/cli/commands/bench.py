@@ -36,8 +36,8 @@ from harpoon_cli.errors import HarpoonError, UsageFault
 from harpoon_cli.render.outcome import Outcome
 
 if TYPE_CHECKING:
-    from harpoon_cli.bench.report import Report
-    from harpoon_cli.bench.slo import Threshold
+    from harpoon_cli.bench.judging.report import Report
+    from harpoon_cli.bench.judging.slo import Threshold
     from harpoon_cli.cli.bench.files import Wanted
 
 app = new_app()
@@ -87,7 +87,7 @@ async def bench(
 
 
 def _definitions() -> Outcome:
-    from harpoon_cli.bench.definitions import DEFINITIONS
+    from harpoon_cli.bench.judging.definitions import DEFINITIONS
     from harpoon_cli.cli.bench.data import BenchData
     from harpoon_cli.cli.bench.views import definition_views
 
@@ -125,7 +125,7 @@ def _held_against(judge: JudgeOptions) -> tuple[Report | None, tuple[Threshold, 
 
         baseline = read_report(judge.baseline)
     if judge.slo is not None:
-        from harpoon_cli.bench.slo import parse
+        from harpoon_cli.bench.judging.slo import parse
 
         thresholds = parse(judge.slo)
     return baseline, thresholds
@@ -173,7 +173,7 @@ async def _fire(session: Session, course: Course) -> None:
 @command(
     app,
     "bench compare",
-    data="harpoon_cli.bench.compare:Comparison",
+    data="harpoon_cli.bench.judging.compare:Comparison",
     examples=[
         ("bench compare old.json new.json", "status 8 where anything is worse, and not by chance"),
         ("bench compare old.json new.json --max-regression 5% --report pr.md", "for a pull request"),

@@ -14,7 +14,7 @@ from harpoon_cli.bench.engine.errand import samples_in
 from harpoon_cli.bench.engine.fire import fire
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
-from harpoon_cli.bench.sample import Ask, Message, Sample, Shot
+from harpoon_cli.bench.recording.sample import Ask, Message, Sample, Shot
 from harpoon_cli.values import replace
 from tests.servers import LOOPBACK_PEM, PATIENCE_S, Conversation, FaultyServer, Script
 

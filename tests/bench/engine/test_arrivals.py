@@ -13,7 +13,7 @@ import pytest
 from harpoon_cli.bench.engine.arrivals import Arrivals, clocks_apart_ns
 from harpoon_cli.bench.engine.fire import fire
 from harpoon_cli.bench.engine.watch import Watch
-from harpoon_cli.bench.sample import Sample, Stamped
+from harpoon_cli.bench.recording.sample import Sample, Stamped
 from harpoon_cli.bench.statistics.histogram import Histogram
 from tests.bench.engine.range import CHAT, at_once, fired, served, target
 from tests.servers import EVENT_STREAM, PATIENCE_S, Conversation, always, chunk, stream

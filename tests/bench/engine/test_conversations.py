@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from harpoon_cli.bench.engine.supply import Supply
-from harpoon_cli.bench.sample import Shot
+from harpoon_cli.bench.recording.sample import Shot
 from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, Gate, ask, fired, served, target
 from tests.servers import Received, always, answer, in_turn, stream

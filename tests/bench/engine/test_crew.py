@@ -16,7 +16,7 @@ from harpoon_cli.bench.engine.errand import LENGTH, Errand, samples_in, samples_
 from harpoon_cli.bench.engine.process import EngineProcess, start
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
-from harpoon_cli.bench.sample import Counted, Sample, Shot
+from harpoon_cli.bench.recording.sample import Counted, Sample, Shot
 from harpoon_cli.errors import NotSent
 from tests.bench.engine.range import CHAT, at_once, keeping, served, target
 from tests.servers import PATIENCE_S, Conversation, Script, always, run, stream

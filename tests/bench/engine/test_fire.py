@@ -16,7 +16,7 @@ import pytest
 from harpoon_cli.bench.engine import connections, place, readers, run
 from harpoon_cli.bench.engine.fire import fire
 from harpoon_cli.bench.engine.poller import PortablePoller
-from harpoon_cli.bench.sample import Counted, Sample, Shot
+from harpoon_cli.bench.recording.sample import Counted, Sample, Shot
 from harpoon_cli.errors import ConfigurationFault, NotSent
 from tests.bench.engine.range import (
     CHAT,

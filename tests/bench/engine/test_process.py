@@ -22,7 +22,7 @@ from harpoon_cli.bench.engine import process
 from harpoon_cli.bench.engine.crew import fire_apart
 from harpoon_cli.bench.engine.errand import Errand, samples_in
 from harpoon_cli.bench.engine.target import Target
-from harpoon_cli.bench.sample import Ask, Message, Shot
+from harpoon_cli.bench.recording.sample import Ask, Message, Shot
 
 def shots():
     return [Shot(Ask(index, (Message("user", "hello"),), 8, "a-model"), None) for index in range(40)]

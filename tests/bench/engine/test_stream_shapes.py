@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from harpoon_cli.bench.sample import Counted
+from harpoon_cli.bench.recording.sample import Counted
 from tests.bench.engine.range import CHAT, DONE, WORDS, answered, delta, event, usage
 from tests.servers import EVENT_STREAM, Conversation, Script, answer, chunk, stream
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from harpoon_cli.bench.sample import Shot, Stamped
+from harpoon_cli.bench.recording.sample import Shot, Stamped
 from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, ask, at_once, fired, served, target
 from tests.servers import Conversation, always, stream

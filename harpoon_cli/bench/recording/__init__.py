@@ -1,0 +1,1 @@
+"""What came back, as counts and as files; nothing here judges it."""

@@ -120,6 +120,18 @@ def test_a_breaker_that_is_open_where_one_model_answers_leaves_the_other(harpoon
     assert "the circuit breaker is open" in ran.data["decision"]["reason"]
 
 
+def test_a_model_that_a_gate_puts_in_another_s_place_is_told_to_whoever_asked_for_quiet_too(
+    harpoon: Operator, two: Two
+) -> None:
+    two(always(says("small")), None)
+    harpoon.environ["HARPOON_BREAKER__FAILURES"] = "1"
+    harpoon.environ["HARPOON_BREAKER__PROBE_S"] = "1h"
+    harpoon("infer", HARD, "--no-stream")
+    ran = harpoon("infer", HARD, "--no-stream", "-q")
+    assert ran.status == 0
+    assert "warning: gemma-270m: the score asks for qwen-30b, but breaker (" in ran.err
+
+
 def test_a_cascade_goes_on_where_the_small_model_is_not_reached(harpoon: Operator, two: Two) -> None:
     two(None, in_turn(says("large")))
     ran = harpoon("infer", "Hello", "--cascade", "--no-stream", "-o", "json")

@@ -238,3 +238,10 @@ def test_a_smaller_share_is_never_said_to_give_a_larger_model(base: float) -> No
     assert change.model is not None
     larger = sizes.index(change.model) > sizes.index(found.model)
     assert larger == change.change.endswith("or more")
+
+
+def test_the_label_of_an_option_is_no_word_to_leave_out() -> None:
+    text = "Which of the following is not a tort?\nA. assault\nB. treason\nC. battery\nD. trespass"
+    policy = Policy(allow=("small", "large"))
+    change = told(decided(replace(INPUTS, prompt=Prompt(text), policy=policy)))["wording"].change
+    assert change is None or re.search(r'"\w"', change) is None

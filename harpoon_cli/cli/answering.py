@@ -69,7 +69,12 @@ class Answered(Struct):
 
     @property
     def cost(self) -> Money | None:
-        """The lease's; None where that goes on for others."""
+        """The lease's, None where that goes on for others; where nothing is leased that of the tokens."""
+        return self.lease_cost or (self.answer.tokens_cost if self.answer else None)
+
+    @property
+    def lease_cost(self) -> Money | None:
+        """The lease's alone."""
         return self.receipt.cost if self.receipt and self.own else None
 
 

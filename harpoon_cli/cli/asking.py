@@ -8,9 +8,10 @@ from time import monotonic
 from harpoon_cli.cli import latencies
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import DataPlane, Platform
-from harpoon_cli.domain import Completion, CompletionRequest, LeaseId, Model, Prompt
+from harpoon_cli.domain import Completion, CompletionRequest, LeaseId, Model, Money, Prompt
+from harpoon_cli.pricing import cost_of_tokens
 from harpoon_cli.routing.decision import Decision
-from harpoon_cli.values import Struct
+from harpoon_cli.values import Struct, replace
 
 
 class Question(Struct, frozen=True):
@@ -26,11 +27,16 @@ class Question(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """A whole answer and its measured times in seconds from the sending of the prompt."""
+    """A whole answer and its measured times in seconds from the sending of the prompt.
+
+    tokens_cost: of the tokens that the server counted, by the model's entry, where nothing is leased; None
+    where they or their price are not known.
+    """
 
     completion: Completion
     first_token_s: float | None
     total_s: float
+    tokens_cost: Money | None = None
 
 
 async def ask(session: Session, platform: Platform, question: Question, lease_id: LeaseId | None) -> Answer:
@@ -56,7 +62,11 @@ async def ask(session: Session, platform: Platform, question: Question, lease_id
             answer = Answer(completion, None, monotonic() - began)
     if answer.completion.engine != "simulated":
         latencies.remember(session.account, question.model.name, answer.total_s)
-    return answer
+    counted = answer.completion.usage if lease_id is None else None
+    if counted is None:
+        return answer
+    cost = cost_of_tokens(question.model, counted.prompt_tokens, counted.completion_tokens)
+    return replace(answer, tokens_cost=cost)
 
 
 async def _stream(session: Session, plane: DataPlane, request: CompletionRequest, began: float) -> Answer:

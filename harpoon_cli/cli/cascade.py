@@ -14,7 +14,7 @@ from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import LeaseId, Money, Receipt, Tenure
 from harpoon_cli.errors import ConfigurationFault, CostCeilingReached, HarpoonError, UsageFault
-from harpoon_cli.pricing import totals
+from harpoon_cli.pricing import total, totals
 from harpoon_cli.routing.checks import (
     AGREEMENT,
     LOG_PROBABILITY,
@@ -39,8 +39,9 @@ class CascadeData(Struct, frozen=True):
     """Which model answered, and what the check of the small one's answer said.
 
     small is None where only one model passes. accepted is None where no answer was checked; sentence says why
-    then. small_text is its answer where that was not accepted. The costs are the leases', None where not
-    known or where nothing was leased; the large one's are those of whatever answered in its place.
+    then. small_text is its answer where that was not accepted. The costs are the leases', or where
+    nothing is leased those of the tokens of all samples, None where not known; the large one's are those of
+    whatever answered in its place.
     """
 
     small: str | None
@@ -58,9 +59,12 @@ class CascadeData(Struct, frozen=True):
 
     @property
     def cost(self) -> Money | None:
-        """Of both leases together; None where one is not known, or they are in two currencies."""
-        leases = ((self.small_lease_id, self.small_cost), (self.large_lease_id, self.large_cost))
-        costs = [cost for lease_id, cost in leases if lease_id is not None]
+        """Of both together; None where one is not known, or they are in two currencies."""
+        asked = (
+            (self.accepted is not None, self.small_cost),
+            (self.answered_by != self.small, self.large_cost),
+        )
+        costs = [cost for was_asked, cost in asked if was_asked]
         known = [cost for cost in costs if cost is not None]
         found = totals(known)
         return found[0] if len(known) == len(costs) and len(found) == 1 else None
@@ -145,7 +149,7 @@ async def cascaded(
     async def sampled(asked: Question, lease_id: LeaseId | None) -> Answer:
         answer = await ask(session, platform, asked, lease_id)
         if asked.model.name == small:
-            checked.found = await _check(session, platform, asked, answer, lease_id, check)
+            checked.found, answer = await _check(session, platform, asked, answer, lease_id, check)
         return answer
 
     asked = replace(_asking(session, question, small, streamed=False), logprobs=check.kind is Kind.LOGPROB)
@@ -198,19 +202,22 @@ async def _check(
     answer: Answer,
     lease_id: LeaseId | None,
     check: Check,
-) -> Found:
+) -> tuple[Found, Answer]:
+    """What the check says, and the answer with what all samples together cost."""
     text = answer.completion.text
     if check.kind in (Kind.JSON, Kind.SCHEMA, Kind.PATTERN):
-        return await checked(text, check)
+        return await checked(text, check), answer
     if check.kind is Kind.LOGPROB:
         given = answer.completion.mean_logprob
         if given is not None:
-            return believed(given, check.limit)
+            return believed(given, check.limit), answer
         session.screen.note("the server gives no log-probabilities: two samples are compared instead")
     limit = check.limit if check.kind is Kind.AGREEMENT else AGREEMENT
     other = replace(question, temperature=question.temperature or SECOND_TEMPERATURE)
     second = await ask(session, platform, other, lease_id)
-    return agreed(text, second.completion.text, limit)
+    costs = (answer.tokens_cost, second.tokens_cost)
+    both = total(costs[0], costs[1]) if costs[0] and costs[1] else None
+    return agreed(text, second.completion.text, limit), replace(answer, tokens_cost=both)
 
 
 async def _escalated(
@@ -253,9 +260,9 @@ def _by_nobody_else(question: Question) -> Question:
 def what_is_left(session: Session, terms: Terms, first: Answered) -> Terms:
     """The terms with the ceiling on the cost lowered by what the small model's lease has cost."""
     most = session.settings.lease.max_cost if terms.max_cost is None else terms.max_cost
-    if most is None or first.cost is None:
+    if most is None or first.lease_cost is None:
         return terms
-    left = most - first.cost.amount
+    left = most - first.lease_cost.amount
     if left <= 0:
         raise CostCeilingReached(
             f"the small model's lease has cost the {most:f} allowed", hint="raise --max-cost"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
@@ -73,6 +74,8 @@ def append_outcome(path: Path, outcome: Outcome) -> None:
         # One write to the end: two commands at once do not mix their rows.
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, _MODE)
         with os.fdopen(handle, "r+b", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):  # a pipe would take the row and keep nothing
+                raise UsageFault(f"{path} is not a file", hint="--to names a file that rows are kept in")
             file.write((_line_end(file) + to_line(outcome)).encode())
     except OSError as cause:
         raise StorageFault(

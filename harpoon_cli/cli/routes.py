@@ -79,7 +79,10 @@ def log_odds(amount: float) -> str:
 
 def tell_choice(session: Session, decision: Decision, *, in_full: bool) -> None:
     """Say on stderr why, where it was asked for; a model other than the one routing wanted is always said."""
-    if in_full or (decision.model != decision.wanted and not decision.pinned):
+    if decision.model != decision.wanted and not decision.pinned:
+        # It may cost more than what was wanted: this is said to whoever asked for quiet too.
+        session.screen.warn(f"{decision.model}: {decision.reason}")
+    elif in_full:
         session.screen.note(f"{decision.model}: {decision.reason}")
     if in_full:
         note, score = session.screen.note, decision.score

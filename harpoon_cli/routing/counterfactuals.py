@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from harpoon_cli.routing import changes
 from harpoon_cli.routing.decision import CandidateResult, Counterfactual, Examined, Inputs
-from harpoon_cli.routing.engine import examine_on
+from harpoon_cli.routing.engine import examine_on, model_on
 from harpoon_cli.routing.rewording import PHRASES, WORDS_DROPPED, by_effect, without
 from harpoon_cli.routing.weights import Weights
 from harpoon_cli.values import Struct, replace
@@ -53,6 +53,11 @@ class _Search(Struct, frozen=True):
         found = examine_on(inputs, self.weights, known_score=self.decision.score if same else None)
         return found.model if found.model != self.decision.model else None
 
+    def flips(self, inputs: Inputs) -> bool:
+        """Is it another model by these inputs? Sooner than `other`, which is asked before one is told."""
+        found = model_on(inputs, self.weights, known_score=self.decision.score)
+        return found is not None and found != self.decision.model
+
     def scored(self, text: str) -> float:
         """The score of another wording."""
         return examine_on(changes.with_text(self.inputs, text), self.weights).score.total
@@ -76,7 +81,7 @@ class _Search(Struct, frozen=True):
         before = start
         for step in range(1, _GRID + 1):
             value = start * ratio**step
-            if self.other(change(value)) is not None:
+            if self.flips(change(value)):
                 return self._narrowed(change, before, value)
             before = value
         return None
@@ -84,10 +89,10 @@ class _Search(Struct, frozen=True):
     def _narrowed(self, change: Callable[[float], Inputs], no: float, yes: float) -> tuple[float, str] | None:
         for _ in range(_HALVINGS):
             middle = math.sqrt(no * yes)
-            if self.other(change(middle)) is None:
-                no = middle
-            else:
+            if self.flips(change(middle)):
                 yes = middle
+            else:
+                no = middle
         for digits in _DIGITS:
             value = _rounded(yes, digits, up=yes > no)
             if (model := self.other(change(value))) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 from harpoon_cli.domain import Model, Prompt
 from harpoon_cli.errors import (
@@ -38,6 +39,8 @@ from harpoon_cli.routing.threshold import Terms, threshold
 from harpoon_cli.routing.weights import QUALITY, Weights
 from harpoon_cli.routing.weights_file import shipped
 from harpoon_cli.values import replace
+
+T = TypeVar("T")
 
 _POOL_GATES = frozenset({"pools", "vram", "tflops", "capacity", "residency"})
 
@@ -116,6 +119,22 @@ def examine_on(
     """`examine`, with its inputs in what was found."""
     found = examine(inputs.prompt, inputs.candidates(), inputs.policy, weights, known_score=known_score)
     return replace(found, inputs=inputs)
+
+
+def model_on(
+    inputs: Inputs, weights: Weights | None = None, *, known_score: Score | None = None
+) -> str | None:
+    """The model of `examine_on` alone, and sooner: gates are asked only until a model passes them all."""
+    policy, weights = inputs.policy, weights or shipped()
+    ordered = sorted(inputs.candidates(), key=lambda candidate: _size(candidate.model))
+    scored = known_score or score(read(inputs.prompt.text), weights)
+    question = Question(policy, estimate_tokens(inputs.prompt))
+    terms = Terms(policy, weights, scored.familiarity.familiar, question.prompt_tokens)
+    wanted, _ = _wanted(_steps(ordered, terms), scored, threshold(terms, ordered[:1], 1))
+    for one in _by_preference(ordered, [one.model.name for one in ordered].index(wanted)):
+        if all(gate.verdict is Verdict.PASSED for gate in judge(one, question)):
+            return one.model.name
+    return None
 
 
 def _decided(found: Examined, policy: Policy) -> Decision:
@@ -229,9 +248,13 @@ def _expected_cost(model: Model, question: Question) -> ExpectedCost | None:
 
 def _chosen(results: Sequence[CandidateResult], wanted: str) -> str | None:
     """The model that is wanted, else the next larger that passes, else the next smaller."""
-    at = next(place for place, result in enumerate(results) if result.model == wanted)
-    by_preference = [*results[at:], *reversed(results[:at])]
+    by_preference = _by_preference(results, [result.model for result in results].index(wanted))
     return next((result.model for result in by_preference if result.passed), None)
+
+
+def _by_preference(ordered: Sequence[T], wanted: int) -> list[T]:
+    """From small to large: the one at the place that is wanted, the larger ones, then the smaller ones."""
+    return [*ordered[wanted:], *reversed(ordered[:wanted])]
 
 
 def why_none(found: Undecided, policy: Policy) -> HarpoonError:

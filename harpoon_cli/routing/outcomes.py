@@ -41,7 +41,7 @@ def parse(lines: Iterable[str], where: str) -> Iterator[Outcome]:
             continue
         try:
             yield _outcome(line)
-        except (ValueError, TypeError, KeyError, RecursionError) as cause:
+        except (ValueError, TypeError, KeyError) as cause:
             told = f"lacks {cause}" if isinstance(cause, KeyError) else str(cause)
             raise UsageFault(
                 f"{where}, line {number}: {told}",
@@ -76,7 +76,12 @@ def _plain(answer: str) -> str:
 def _outcome(line: str) -> Outcome:
     if len(line) > LONGEST_ROW:
         raise ValueError(f"it is longer than {LONGEST_ROW} characters")
-    row = json.loads(line)
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as cause:
+        raise ValueError("it is nested too deep, or a number in it is too long") from cause
     if not isinstance(row, dict):
         raise TypeError("it is not a JSON object")
     prompt = row["prompt"]

@@ -44,6 +44,6 @@ def without(text: str, words: Sequence[str]) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Each word that says something, once, in order."""
+    """Each word that says something, once, in order; a single letter or digit may label an option."""
     found = (match[0].casefold() for match in _WORD.finditer(text[: 4 * _LONG_TEXT]))
-    return [word for word in dict.fromkeys(found) if word not in FILLER]
+    return [word for word in dict.fromkeys(found) if len(word) > 1 and word not in FILLER]

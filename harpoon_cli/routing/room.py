@@ -59,12 +59,28 @@ def is_elsewhere(pool: Pool, policy: Policy) -> bool:
 
 def usable_pools(candidate: Candidate, question: Question) -> tuple[Pool, ...]:
     """The pools that the entry and the regions permit, and that have not refused this slice just now."""
+    return _not_refused(_permitted(candidate, question), candidate, question)
+
+
+def judged_pools(candidate: Candidate, question: Question) -> tuple[Pool, ...]:
+    """The pools that a gate about room judges by: the usable ones.
+
+    Where the entry and the regions permit none, other gates say so. What room there is elsewhere is judged
+    all the same, so that a removed model keeps everything that is in its way.
+    """
+    pools = _permitted(candidate, question) or named_pools(candidate) or candidate.pools or ()
+    return _not_refused(pools, candidate, question)
+
+
+def _permitted(candidate: Candidate, question: Question) -> tuple[Pool, ...]:
+    return tuple(pool for pool in named_pools(candidate) if not is_elsewhere(pool, question.policy))
+
+
+def _not_refused(pools: tuple[Pool, ...], candidate: Candidate, question: Question) -> tuple[Pool, ...]:
+    if not candidate.refusals:
+        return pools
     wanted = needs(candidate, question)
-    return tuple(
-        pool
-        for pool in named_pools(candidate)
-        if not is_elsewhere(pool, question.policy) and refusal_of(candidate, pool, wanted) is None
-    )
+    return tuple(pool for pool in pools if refusal_of(candidate, pool, wanted) is None)
 
 
 def refusal_of(candidate: Candidate, pool: Pool, wanted: Requirements) -> Refusal | None:

@@ -120,6 +120,18 @@ def test_a_breaker_that_is_open_where_one_model_answers_leaves_the_other(harpoon
     assert "the circuit breaker is open" in ran.data["decision"]["reason"]
 
 
+def test_a_model_that_a_gate_puts_in_another_s_place_is_told_to_whoever_asked_for_quiet_too(
+    harpoon: Operator, two: Two
+) -> None:
+    two(always(says("small")), None)
+    harpoon.environ["HARPOON_BREAKER__FAILURES"] = "1"
+    harpoon.environ["HARPOON_BREAKER__PROBE_S"] = "1h"
+    harpoon("infer", HARD, "--no-stream")
+    ran = harpoon("infer", HARD, "--no-stream", "-q")
+    assert ran.status == 0
+    assert "warning: gemma-270m: the score asks for qwen-30b, but breaker (" in ran.err
+
+
 def test_a_cascade_goes_on_where_the_small_model_is_not_reached(harpoon: Operator, two: Two) -> None:
     two(None, in_turn(says("large")))
     ran = harpoon("infer", "Hello", "--cascade", "--no-stream", "-o", "json")
@@ -130,3 +142,23 @@ def test_a_cascade_goes_on_where_the_small_model_is_not_reached(harpoon: Operato
 def test_with_leases_a_model_s_own_endpoint_is_not_asked(live: Operator) -> None:
     live.configure(f'{live.config_file.read_text()}inference_url = "{NOWHERE}"\n')
     assert live("infer", HARD).status == 0
+
+
+def test_where_nothing_is_leased_the_tokens_of_both_models_are_what_a_cascade_costs(
+    harpoon: Operator, two: Two
+) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
+    whole = answer(
+        200, {"model": "m", "choices": [{"index": 0, "message": {"content": "no"}}], "usage": usage}
+    )
+    two(always(whole), always(whole))
+    priced = "usd_per_million_input = 1\nusd_per_million_output = 2\n"
+    harpoon.configure(f"{harpoon.config_file.read_text()}{priced}[models.gemma-270m]\n{priced}")
+    ran = harpoon("infer", "Hello", "--cascade", "--check", "json", "--no-stream", "-o", "json")
+    assert (ran.status, ran.data["cascade"]["answered_by"]) == (0, "qwen-30b")
+    one = {"amount": "0.0002", "currency": "USD", "origin": "estimated"}
+    assert (ran.data["cascade"]["small_cost"], ran.data["cascade"]["large_cost"]) == (one, one)
+    assert ran.data["cost"]["amount"] == "0.0004"
+    ran = harpoon("infer", "Hello", "--cascade", "--no-stream", "-o", "json")
+    assert (ran.data["cascade"]["accepted"], ran.data["cost"]["amount"]) == (True, "0.0004")
+    assert harpoon("infer", "Hello", "--no-stream", "-o", "json").data["cost"] == one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import stat
 from pathlib import Path
@@ -170,6 +171,31 @@ def test_half_a_judgement_is_not_recorded(harpoon: Operator, given: list[str]) -
     ran = harpoon("route", "record", "Is it?", *given)
     assert ran.status == 2
     assert "give either both thumbs or both answers" in ran.err
+
+
+def test_an_empty_answer_of_the_large_model_is_not_taken_to_be_right(harpoon: Operator) -> None:
+    ran = harpoon("route", "record", "Is it?", "--small-answer", "", "--large-answer", " ")
+    assert ran.status == 2
+    assert "the large model's answer is empty" in ran.err
+
+
+def test_what_keeps_no_rows_is_not_recorded_into(harpoon: Operator, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    ran = harpoon("route", "record", "b", "--small", "up", "--large", "up", "--to", str(pipe))
+    assert ran.status == 2
+    assert "is not a file" in ran.err
+
+
+@pytest.mark.parametrize("row", ["[" * 100_000, '{"prompt": "x", "small": ' + "9" * 5000 + "}"])
+def test_a_row_that_no_program_wrote_is_told_in_our_words(
+    harpoon: Operator, tmp_path: Path, row: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(row)
+    ran = harpoon("route", "calibrate", str(path))
+    assert ran.status == 2
+    assert "line 1: it is nested too deep, or a number in it is too long" in ran.err
 
 
 def test_a_row_is_added_below_one_that_was_not_ended(harpoon: Operator, tmp_path: Path) -> None:

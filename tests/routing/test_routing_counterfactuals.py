@@ -22,7 +22,7 @@ from harpoon_cli.routing.changes import (
 )
 from harpoon_cli.routing.counterfactuals import explained
 from harpoon_cli.routing.decision import Counterfactual, Decision
-from harpoon_cli.routing.engine import decide_on
+from harpoon_cli.routing.engine import decide_on, examine_on, model_on
 from harpoon_cli.routing.rewording import without
 from harpoon_cli.routing.what_if import KEYS, assume
 from harpoon_cli.values import replace
@@ -238,3 +238,24 @@ def test_a_smaller_share_is_never_said_to_give_a_larger_model(base: float) -> No
     assert change.model is not None
     larger = sizes.index(change.model) > sizes.index(found.model)
     assert larger == change.change.endswith("or more")
+
+
+def test_the_label_of_an_option_is_no_word_to_leave_out() -> None:
+    text = "Which of the following is not a tort?\nA. assault\nB. treason\nC. battery\nD. trespass"
+    policy = Policy(allow=("small", "large"))
+    change = told(decided(replace(INPUTS, prompt=Prompt(text), policy=policy)))["wording"].change
+    assert change is None or re.search(r'"\w"', change) is None
+
+
+@pytest.mark.parametrize("free_mb", [900, 1_100, 30_000])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("small_s", [1.0, 61.0])
+@pytest.mark.parametrize("pin", [None, "small", "large"])
+def test_the_model_alone_is_the_one_of_the_whole_decision(
+    free_mb: int, share: float, small_s: float, pin: str | None
+) -> None:
+    policy = replace(POLICY, allow=(), pin=pin)
+    middle = Known(replace(SMALL, name="middle", vram_mb=1050), 2.0)
+    inputs = replace(INPUTS, policy=policy, models=(*INPUTS.models, middle))
+    inputs = with_share(with_latency(with_free_vram(inputs, free_mb), "small", small_s), share)
+    assert model_on(inputs) == examine_on(inputs).model

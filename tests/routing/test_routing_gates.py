@@ -87,6 +87,21 @@ def test_a_gate_that_fails_removes_the_model_and_keeps_its_score(gate: str) -> N
     assert result.margin == pytest.approx(decision.score.total + 9.0, abs=1e-9)
 
 
+@pytest.mark.parametrize("without", ["regions", "entry"])
+@pytest.mark.parametrize("gate", ["vram", "tflops", "capacity", "budget"])
+def test_a_model_that_may_use_no_pool_keeps_what_else_is_in_its_way(without: str, gate: str) -> None:
+    none_there = ("nowhere",) if without == "regions" else ()
+    policy = Policy(base=-9.0, regions=none_there, max_cost=Decimal("0.000001") if gate == "budget" else None)
+    case = FAILING[gate]
+    pool = replace(case.get("pool", CARD), vram_free_mb=10) if gate == "vram" else case.get("pool", CARD)
+    named = (PoolId("elsewhere"),) if without == "entry" else ()
+    large = Candidate(replace(LARGE, pools=named), (pool,), latency_s=3.0)
+    decision = decide(PROMPT, [Candidate(SMALL), large], policy)
+    failed = {one.gate for one in decision.candidates[1].failed}
+    assert {gate, "residency" if without == "regions" else "pools"} <= failed
+    assert decision.candidates[1].pool is None
+
+
 UNKNOWN = ["breaker", "deadline", "rate", "pools", "vram", "tflops", "capacity", "residency", "budget"]
 
 

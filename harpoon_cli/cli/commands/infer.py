@@ -60,8 +60,9 @@ app = new_app()
 class InferData(Struct, frozen=True):
     """model is the catalogue's name that was asked for, model_used what the server says answered.
 
-    first_token_s and total_s are measured from the sending of the prompt; cost is the lease's, with
-    --cascade that of both, None where no price is known or the lease is not this command's own. failovers are
+    first_token_s and total_s are measured from the sending of the prompt; cost is the lease's, or where
+    nothing is leased that of the tokens, with --cascade that of both models, None where no price is known or
+    the lease is not this command's own. failovers are
     the slices that could not be had before. cascade is there with --cascade, decision with --explain.
     """
 

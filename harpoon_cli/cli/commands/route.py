@@ -149,6 +149,8 @@ async def record(
     if small and large and small_answer is None and large_answer is None and expected is None:
         row = ModelOutcome(text, float(small is Thumb.UP), float(large is Thumb.UP), group or text)
     elif small_answer is not None and large_answer is not None and not small and not large:
+        if expected is None and not large_answer.strip():
+            raise UsageFault("the large model's answer is empty: it cannot be taken to be right")
         row = replace(by_answers(text, small_answer, large_answer, expected), group=group or text)
     else:
         raise UsageFault(

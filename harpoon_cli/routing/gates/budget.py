@@ -6,7 +6,7 @@ from harpoon_cli.domain import Price
 from harpoon_cli.pricing import cost_of_lease
 from harpoon_cli.routing.decision import Candidate, Policy, Verdict
 from harpoon_cli.routing.gates import NOT_KNOWN, Gate
-from harpoon_cli.routing.room import Question, needs, usable_pools
+from harpoon_cli.routing.room import Question, judged_pools, needs
 
 RELEASE_S = 3.0
 """What is set aside for giving a lease back, as where the ceiling is kept."""
@@ -18,7 +18,7 @@ def _judge(candidate: Candidate, question: Question) -> tuple[Verdict, str]:
         return Verdict.PASSED, "no ceiling on the cost"
     if left is not None and left.amount <= 0:
         return Verdict.NOT_NOW, "the budget is spent"
-    pools = usable_pools(candidate, question)
+    pools = judged_pools(candidate, question)
     prices = [pool.price for pool in pools if pool.price and not pool.obstacles(needs(candidate, question))]
     if not prices:
         return Verdict.PASSED, f"{NOT_KNOWN}: no pool that fits names a price"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from harpoon_cli.routing.decision import Candidate, Verdict
 from harpoon_cli.routing.gates import NOT_KNOWN, Gate
-from harpoon_cli.routing.room import Question, is_less, listed, needs, obstacles, usable_pools
+from harpoon_cli.routing.room import Question, is_less, judged_pools, listed, needs, obstacles
 
 
 def _judge(candidate: Candidate, question: Question) -> tuple[Verdict, str]:
     wanted = needs(candidate, question)
     told = [each for each in candidate.refusals if is_less(each.wanted, wanted)]
-    pools = usable_pools(candidate, question)
+    pools = judged_pools(candidate, question)
     free = [pool.id for pool in pools if not pool.obstacles(wanted)]
     if free:
         return Verdict.PASSED, f"fits now in {listed(free)}"

@@ -10,7 +10,7 @@ from harpoon_cli.routing.room import Question, named_pools, obstacles
 
 def _judge(candidate: Candidate, question: Question) -> tuple[Verdict, str]:
     need = f"{candidate.model.tflops:g} TFLOPS"
-    pools = named_pools(candidate)
+    pools = named_pools(candidate) or candidate.pools
     if not pools:
         return Verdict.PASSED, f"{need}; {NOT_KNOWN} what the cards have"
     wanted = Requirements(vram_mb=0, tflops=candidate.model.tflops)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from harpoon_cli.domain import Pool, Requirements
 from harpoon_cli.routing.decision import Candidate, Verdict
 from harpoon_cli.routing.gates import NOT_KNOWN, Gate
-from harpoon_cli.routing.room import Question, cache_mb, needs, obstacles, usable_pools
+from harpoon_cli.routing.room import Question, cache_mb, judged_pools, needs, obstacles
 
 
 def _judge(candidate: Candidate, question: Question) -> tuple[Verdict, str]:
     wanted = Requirements(vram_mb=needs(candidate, question).vram_mb, tflops=0.0)
     need = _need(candidate, question)
-    pools = usable_pools(candidate, question)
+    pools = judged_pools(candidate, question)
     sizes = {pool.id: size for pool in pools if (size := _largest_free_mb(pool)) is not None}
     where, largest = max(sizes.items(), key=lambda one: one[1], default=("", 0))
     if sizes and wanted.vram_mb <= largest:

@@ -118,11 +118,14 @@ def asked(devtest: Sequence[Row]) -> None:
         ]
         error = calibration_error([one[0] for one in told_of], [one[1] for one in told_of])
         print(f"{name:<16}{told(error):>21}  of {len(told_of)} rows")
-    print("\nshare asked    share given to the large model")
+    print("\nshare asked    share given to the large model, of all and of each benchmark")
+    print(" " * 15 + "".join(f"{name:>11}" for name in ("all", *BENCHES)))
     for share in (0.1, 0.25, 0.5, 0.75, 0.9):
         policy = Policy(share=share)
         given = [decide(Prompt(row.outcome.prompt), PAIR, policy).model == "large" for row in devtest]
-        print(f"{share:<15.0%}{fmean(given):.1%}")
+        pairs = list(zip(given, devtest, strict=True))
+        of_each = [fmean(one for one, row in pairs if row.bench == bench) for bench in BENCHES]
+        print(f"{share:<15.0%}" + "".join(f"{one:>11.1%}" for one in (fmean(given), *of_each)))
 
 
 def edited(devtest: Sequence[Row]) -> None:

@@ -80,7 +80,7 @@ def examine(
     weights = weights or shipped()
     scored = known_score or score(read(prompt.text), weights)
     question = Question(policy, estimate_tokens(prompt))
-    terms = Terms(policy, weights, scored.familiarity.familiar, question.prompt_tokens)
+    terms = Terms(policy, weights, _fitted_kind(scored), question.prompt_tokens)
     steps = _steps(ordered, terms)
     results = tuple(
         [
@@ -129,7 +129,7 @@ def model_on(
     ordered = sorted(inputs.candidates(), key=lambda candidate: _size(candidate.model))
     scored = known_score or score(read(inputs.prompt.text), weights)
     question = Question(policy, estimate_tokens(inputs.prompt))
-    terms = Terms(policy, weights, scored.familiarity.familiar, question.prompt_tokens)
+    terms = Terms(policy, weights, _fitted_kind(scored), question.prompt_tokens)
     wanted, _ = _wanted(_steps(ordered, terms), scored, threshold(terms, ordered[:1], 1))
     for one in _by_preference(ordered, [one.model.name for one in ordered].index(wanted)):
         if all(gate.verdict is Verdict.PASSED for gate in judge(one, question)):
@@ -159,6 +159,10 @@ def _undecided(found: Decision, policy: Policy) -> Undecided:
         quality=found.quality,
     )
     return replace(told, reason=why_none(told, policy).message)
+
+
+def _fitted_kind(scored: Score) -> str | None:
+    return scored.kind if scored.familiarity.familiar else None
 
 
 def _small_is_right(scored: Score, weights: Weights) -> float | None:

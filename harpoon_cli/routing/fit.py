@@ -11,6 +11,7 @@ The same outcomes in the same order give the same weights, byte for byte.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 from statistics import pstdev
@@ -60,25 +61,31 @@ def fit(outcomes: Sequence[Outcome], quality: Quality) -> Fitted:
     measured = [measure(outcome) for outcome in outcomes]
     kinds: dict[str, KindWeights] = {}
     by_hand = [score(one.reading, None).total for one in measured]
-    scores = list(by_hand)
+    scores, ranks = list(by_hand), _ranks(by_hand)
     probabilities: list[float | None] = [None] * len(measured)
     for kind, places in _by_kind(measured).items():
         part = _fit_kind([measured[place] for place in places])
         kinds[kind] = part.weights
         for place, value, probability in zip(places, part.scores, part.small_is_right, strict=True):
             scores[place], probabilities[place] = value, probability
+        for place, rank in zip(places, _ranks(part.scores), strict=True):
+            ranks[place] = rank
     if not kinds:
         raise ValueError(f"{len(outcomes)} outcomes are too few; {FEWEST_ROWS} are needed")
-    weights = Weights(
-        quality, kinds, _quantiles(scores), _quantiles(by_hand), _won(scores, [one.gain for one in outcomes])
-    )
+    weights = Weights(quality, kinds, _quantiles(by_hand), _won(ranks, [one.gain for one in outcomes]))
     return Fitted(weights, tuple(scores), tuple(probabilities))
 
 
-def _won(scores: Sequence[float], gains: Sequence[float]) -> tuple[float, ...]:
-    """The share of the gain won by the highest 0, 1, … 100 % of the scores; 0 where nothing is gained."""
+def _ranks(scores: Sequence[float]) -> list[float]:
+    """Where each score stands among them, from 0 to 1; equal ones stand together."""
+    ordered = sorted(scores)
+    return [bisect_left(ordered, score) / len(ordered) for score in scores]
+
+
+def _won(ranks: Sequence[float], gains: Sequence[float]) -> tuple[float, ...]:
+    """The share of the gain won by the highest 0, 1, … 100 % of the ranks; 0 where nothing is gained."""
     total = math.fsum(gains)
-    best_first = [gain for _, gain in sorted(zip(scores, gains, strict=True), key=lambda one: -one[0])]
+    best_first = [gain for _, gain in sorted(zip(ranks, gains, strict=True), key=lambda one: -one[0])]
     won = [0.0, *accumulate(best_first)]
     places = (round(step * len(gains) / _STEPS) for step in range(_STEPS + 1))
     return tuple(round(won[place] / total, _DIGITS) if total > 0 else 0.0 for place in places)
@@ -122,6 +129,7 @@ def _fit_kind(measured: Sequence[Measured]) -> _Part:
         wording=lambda: wording,
         least_known=design.least_known,
         small_is_right=calibration,
+        quantiles=_quantiles(needed.left_out),
     )
     return _Part(weights, needed.left_out, small_is_right)
 

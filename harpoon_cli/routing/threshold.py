@@ -19,11 +19,14 @@ MOST = 1000.0
 
 
 class Terms(Struct, frozen=True):
-    """What the thresholds of one decision have in common: the policy, the weights, and what the prompt is."""
+    """What the thresholds of one decision have in common: the policy, the weights, and what the prompt is.
+
+    kind is None where the prompt is not like those that the weights were fitted on.
+    """
 
     policy: Policy
     weights: Weights
-    familiar: bool
+    kind: str | None
     prompt_tokens: int
 
 
@@ -46,10 +49,10 @@ def _base(terms: Terms) -> Part:
     share = policy.share if policy.quality is None else weights.share_for(policy.quality)
     if share is None:
         return Part("base", policy.base, "log-odds asked for before a larger model is used")
-    asked = f"{share:.0%} of prompts like those fitted on reach it"
+    asked = f"{share:.0%} of {'its kind of prompts' if terms.kind else 'prompts'} reach it"
     if policy.quality is not None:
         asked += f", which wins {policy.quality:.0%} of the large model's gain"
-    return Part("base", weights.base_for(share, familiar=terms.familiar), asked)
+    return Part("base", weights.base_for(share, terms.kind), asked)
 
 
 def _differences(

@@ -62,7 +62,8 @@ class KindWeights(Struct, frozen=True):
     signals are by name; one that is not among them counts nothing. ranges give for each the least and the
     most it measured in training, beyond which it is not believed to say more. wording gives the weights of
     words, opened when it is first asked. least_known is the share of known words below which a prompt is
-    unfamiliar. rows is how many outcomes these weights were fitted on.
+    unfamiliar. rows is how many outcomes these weights were fitted on; quantiles are their scores at 0, 1, …
+    100 %, each by a fit that did not see it.
     """
 
     rows: int
@@ -72,19 +73,18 @@ class KindWeights(Struct, frozen=True):
     wording: Callable[[], Wording]
     least_known: float
     small_is_right: Calibration
+    quantiles: tuple[float, ...]
 
 
 class Weights(Struct, frozen=True):
     """All weights of one file by kind of prompt, and what they are.
 
-    quantiles are the scores at 0, 1, … 100 % of the outcomes, each left out of the fit; hand_quantiles those
-    by the weights set by hand; won is the share of the large model's gain that is won when the highest 0, 1,
-    … 100 % of the scores are given to it.
+    hand_quantiles are the scores of all outcomes at 0, 1, … 100 % by the weights set by hand; won is the
+    share of the large model's gain that is won when the highest 0, 1, … 100 % of each kind are given to it.
     """
 
     quality: Quality
     kinds: Mapping[str, KindWeights]
-    quantiles: tuple[float, ...]
     hand_quantiles: tuple[float, ...]
     won: tuple[float, ...]
 
@@ -92,9 +92,14 @@ class Weights(Struct, frozen=True):
         """The weights for a kind, those for the rest where it has none of its own; None where neither is."""
         return self.kinds.get(kind) or self.kinds.get(REST)
 
-    def base_for(self, share: float, *, familiar: bool) -> float:
-        """The score that a share (0 to 1) of prompts like those fitted on lies above."""
-        quantiles = self.quantiles if familiar else self.hand_quantiles
+    def base_for(self, share: float, kind: str | None) -> float:
+        """The score that a share (0 to 1) of the prompts of a kind lies above; None: of all, by hand.
+
+        Kind by kind, because nobody knows in which proportion an operator's prompts are of each: a share is
+        met whatever it is.
+        """
+        fitted = self.of(kind) if kind is not None else None
+        quantiles = fitted.quantiles if fitted else self.hand_quantiles
         place = (1 - min(max(share, 0.0), 1.0)) * (len(quantiles) - 1)
         low = min(int(place), len(quantiles) - 2)
         return quantiles[low] + (quantiles[low + 1] - quantiles[low]) * (place - low)

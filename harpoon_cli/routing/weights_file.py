@@ -19,7 +19,7 @@ from harpoon_cli.routing.decision import Quality
 from harpoon_cli.routing.weights import Calibration, KindWeights, Weights
 from harpoon_cli.routing.wording import Wording
 
-FORMAT = "harpoon routing weights 1"
+FORMAT = "harpoon routing weights 2"
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes; a file above this is refused unread."""
 
@@ -48,7 +48,6 @@ def dump(weights: Weights) -> bytes:
         "fitted": quality.fitted,
         "rebuild": quality.rebuild,
         "figures": dict(quality.figures),
-        "quantiles": weights.quantiles,
         "hand_quantiles": weights.hand_quantiles,
         "won": weights.won,
         "kinds": {name: _header_of(kind) for name, kind in weights.kinds.items()},
@@ -72,6 +71,7 @@ def _header_of(kind: KindWeights) -> dict[str, object]:
             "signals": dict(kind.small_is_right.signals),
             "of_score": kind.small_is_right.of_score,
         },
+        "quantiles": kind.quantiles,
     }
 
 
@@ -113,7 +113,6 @@ def _load(content: bytes) -> Weights:
     return Weights(
         quality=quality,
         kinds=dict(_kinds(header["kinds"], body)),
-        quantiles=_ordered(header["quantiles"]),
         hand_quantiles=_ordered(header["hand_quantiles"]),
         won=_steps(header["won"]),
     )
@@ -144,6 +143,7 @@ def _kind(header: Mapping[str, object], groups: tuple[tuple[str, int], ...], bod
         small_is_right=Calibration(
             _number(small["intercept"]), _signals(small["signals"]), _number(small["of_score"])
         ),
+        quantiles=_ordered(header["quantiles"]),
     )
 
 

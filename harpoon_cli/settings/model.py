@@ -306,7 +306,7 @@ class Routing(_Table):
     )
     share: Annotated[float | None, Field(ge=0, le=1), Wants("a number from 0 to 1")] = Field(
         default=None,
-        description="in place of threshold: which share of usual prompts is heavy",
+        description="in place of threshold: which share of each kind of prompts is heavy",
         examples=[0.3],
     )
     quality: Annotated[float | None, Field(ge=0, le=1), Wants("a number from 0 to 1")] = Field(

@@ -42,9 +42,9 @@ def test_by_default_there_is_a_base_and_nothing_else() -> None:
 
 
 def test_a_share_sets_the_base_where_so_many_of_the_fitted_prompts_are_above() -> None:
-    assert asked(Policy(share=0.3, base=9.0)) == {"base": shipped().base_for(0.3, familiar=True)}
+    assert asked(Policy(share=0.3, base=9.0)) == {"base": shipped().base_for(0.3, "sums in words")}
     unfamiliar = parts(decide(Prompt("Write a poem."), [SMALL, LARGE], Policy(share=0.3)))
-    assert unfamiliar == {"base": shipped().base_for(0.3, familiar=False)}
+    assert unfamiliar == {"base": shipped().base_for(0.3, None)}
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -127,9 +127,11 @@ def test_a_signal_is_believed_no_further_than_it_was_seen_in_training() -> None:
 
 def test_half_of_familiar_prompts_are_above_the_base_for_half() -> None:
     weights = shipped()
-    assert weights.base_for(0.5, familiar=True) == weights.quantiles[50]
-    assert weights.base_for(1.0, familiar=True) == weights.quantiles[0]
-    assert weights.base_for(0.0, familiar=True) == weights.quantiles[-1]
+    for kind, fitted in weights.kinds.items():
+        assert weights.base_for(0.5, kind) == pytest.approx(fitted.quantiles[50])
+        assert weights.base_for(1.0, kind) == pytest.approx(fitted.quantiles[0])
+        assert weights.base_for(0.0, kind) == pytest.approx(fitted.quantiles[-1])
+    assert weights.base_for(0.5, None) == weights.hand_quantiles[50]
     assert weights.share_for(0.0) == 0
     assert weights.share_for(0.5) <= weights.share_for(0.8) <= weights.share_for(1.0) <= 1
 
@@ -146,8 +148,9 @@ def test_half_of_familiar_prompts_are_above_the_base_for_half() -> None:
         FILE + b"x",
         FILE[:1000],
         written({**HEADER, "format": "another 9"}),
-        written({**HEADER, "quantiles": [1.0, 2.0]}),
-        written({**HEADER, "quantiles": sorted(HEADER["quantiles"], reverse=True)}),
+        written({**HEADER, "hand_quantiles": [1.0, 2.0]}),
+        written({**HEADER, "hand_quantiles": sorted(HEADER["hand_quantiles"], reverse=True)}),
+        written({**HEADER, "kinds": {"other": {**HEADER["kinds"]["sums in words"], "quantiles": [1.0]}}}),
         written({**HEADER, "won": ["much"] * 101}),
         written({**HEADER, "figures": {"APGR": float("nan")}}),
         written({**HEADER, "figures": {"APGR": 1e300}}),
@@ -158,7 +161,7 @@ def test_half_of_familiar_prompts_are_above_the_base_for_half() -> None:
         written({key: value for key, value in HEADER.items() if key != "licence"}),
         b"[" * 100_000 + b"\n",
     ],
-    ids=range(20),
+    ids=range(21),
 )
 def test_a_file_that_is_not_as_described_is_refused_with_a_way_out(content: bytes) -> None:
     with pytest.raises(ConfigurationFault) as caught:

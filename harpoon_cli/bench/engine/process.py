@@ -125,5 +125,14 @@ def _let_go_of_signals() -> None:
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole group; the parent decides
+    leave_ends_to_parent()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def leave_ends_to_parent() -> None:
+    """Ignore what asks for an end: it reaches the whole group, and the parent still wants what is there.
+
+    An engine stops when its parent says so or goes away.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)

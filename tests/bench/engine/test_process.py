@@ -83,3 +83,16 @@ def test_a_process_with_threads_starts_new_interpreters() -> None:
         told = fired(server.port, f"{threads}made = partial(list, ())")
     assert told.stderr == ""
     assert told.stdout.startswith("0 False Watch(")
+
+
+def test_a_signal_to_the_whole_group_ends_no_engine_before_its_parent_says_so() -> None:
+    signalled = """
+import signal
+def made():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(os.getpid(), number)
+    return shots()
+"""
+    with served(always(stream(*CHAT))) as server:
+        forked = fired(server.port, signalled)
+    assert forked.stdout.startswith("2 True Watch("), forked.stderr

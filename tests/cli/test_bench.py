@@ -21,6 +21,7 @@ from harpoon_cli.bench.judging import report, verdict
 from harpoon_cli.bench.judging.verdict import Bounds
 from harpoon_cli.bench.recording.filing import Filing
 from harpoon_cli.bench.reports import Source, save
+from harpoon_cli.cli import leasing
 from harpoon_cli.cli.bench import drive, on_lease
 from harpoon_cli.cli.bench.on_lease import _left
 from harpoon_cli.domain import Money, Origin, PoolId, Price, Requirements
@@ -524,7 +525,7 @@ def test_a_lease_is_given_back_before_what_engines_have_sent_is_looked_at(
     live: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    leased, rest = on_lease.leased, Filing.rest
+    leased, rest = leasing.leased, Filing.rest
 
     @asynccontextmanager
     async def noted(*terms: Any, **more: Any) -> AsyncIterator[Tenancy]:

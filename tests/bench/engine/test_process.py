@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from harpoon_cli.bench.engine.process import EngineProcess
 from tests.bench.engine.range import CHAT, served
 from tests.servers import always, stream
 
@@ -96,3 +98,15 @@ def made():
     with served(always(stream(*CHAT))) as server:
         forked = fired(server.port, signalled)
     assert forked.stdout.startswith("2 True Watch("), forked.stderr
+
+
+def test_a_process_that_was_waited_for_is_not_killed_since_its_number_may_be_anothers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _number: killed.append(pid))
+    ends = iter([-9])
+    one = EngineProcess(1_234, -1, -1, lambda: next(ends))
+    assert (one.wait(), one.wait()) == (-9, -9)
+    one.end()
+    assert killed == []

@@ -7,8 +7,8 @@ in `missing`, in words.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from harpoon_cli.bench.engine.crew import Lost, fire_apart
 from harpoon_cli.bench.engine.errand import Errand
 from harpoon_cli.bench.engine.target import Target
 from harpoon_cli.bench.engine.watch import Watch
-from harpoon_cli.bench.planning.load import StageResult
+from harpoon_cli.bench.planning.load import Shape, StageResult
 from harpoon_cli.bench.planning.making import Making, Route, TokenCount
 from harpoon_cli.bench.planning.plan import WHOLE, Plan, Shard, ends_s, next_stage, places
 from harpoon_cli.bench.recording.by_model import ByModel
@@ -81,7 +81,7 @@ class StageRun(Struct, frozen=True):
 
 
 class Run:
-    """One run of a plan, or of a shard of it; `fire` it once.
+    """One run of a plan, or of a shard of it; `fire` it once, or `load` and `finish`.
 
     on_stage is called with the plan and the recorder of the stage that begins; the recorder grows.
     stopped_within_s: how long engines that were stopped have to tell the rest, beyond the grace of requests.
@@ -106,6 +106,7 @@ class Run:
         self.skew: Skew | None = None
         """How far apart the parts of its last stage began, where it has parts elsewhere."""
         self._terms, self._shard = terms, shard
+        self._unfinished: StageUnderWay | None = None
         self._on_stage, self._clock = on_stage, clock
         self._began_s: float | None = None
 
@@ -115,33 +116,54 @@ class Run:
         return 0.0 if self._began_s is None else self._clock() - self._began_s
 
     async def fire(self) -> None:
-        """Run every stage. `HarpoonError` where a stage cannot be run; a cancel ends it early."""
+        """Load the target, and finish."""
+        await self._finished(self.load())
+
+    async def fire_stage(self, plan: Plan) -> None:
+        """Run one stage, and finish; see `load`."""
+        await self._finished(self._fire(plan))
+
+    async def load(self) -> None:
+        """Run every stage. `HarpoonError` where a stage cannot be run; a cancel ends it early.
+
+        However it ends, the target is needed no more, and `finish` is to be called for the last stage.
+        """
         self._began_s = self._clock()
+        is_search = not isinstance(self.plan.load, Shape)
         while not self.missing:
             plan = next_stage(self.plan, [stage.result for stage in self.stages])
             if plan is None:
                 return
-            await self.fire_stage(plan)
+            await self._fire(plan)
+            if not is_search:
+                return
+            await self.finish()  # what comes next depends on it
 
-    async def fire_stage(self, plan: Plan) -> None:
-        """Run one stage; see `fire`."""
-        with self._stage(plan) as stage:
-            await self._fire(stage)
+    async def finish(self) -> None:
+        """Record what engines have sent and nobody has looked at, which may take seconds; again: nothing.
 
-    @contextmanager
-    def _stage(self, plan: Plan) -> Iterator[StageUnderWay]:
-        """A stage, which is kept however it ends, if anything came of it."""
-        stage = StageUnderWay(plan, self._terms)
+        `StorageFault` where a row cannot be written.
+        """
+        stage, self._unfinished = self._unfinished, None
+        if stage is None:
+            return
         try:
-            yield stage
+            await stage.file_rest()
         finally:
             stage.close()
-            self.missing += [f"{one}{_of_stage(plan)}" for one in stage.missing]
+            self.missing += [f"{one}{_of_stage(stage.plan)}" for one in stage.missing]
             if stage.seen:
                 self.stages.append(stage.done())
 
-    async def _fire(self, stage: StageUnderWay) -> None:
-        self._on_stage(stage.plan, stage.recorder)
+    async def _finished(self, loading: Awaitable[None]) -> None:
+        try:
+            await loading
+        finally:
+            await self.finish()
+
+    async def _fire(self, plan: Plan) -> None:
+        stage = self._unfinished = StageUnderWay(plan, self._terms)
+        self._on_stage(plan, stage.recorder)
         stop = asyncio.Event()
         running = asyncio.create_task(self._engines(stage, stop))
         try:
@@ -158,7 +180,6 @@ class Run:
             await _ended(running, self._terms.grace_s + self.stopped_within_s)
             if running.cancelled():
                 stage.missing.append("its engines did not end when they were told to")
-            await stage.file_rest()
         if not running.cancelled():
             running.result()  # raises what an engine raised
 

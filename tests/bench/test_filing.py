@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,27 @@ def test_a_spool_gives_packets_back_in_their_order_and_empties_its_file() -> Non
         assert spool.take() is None
         assert spool.size == 0
     spool.close()
+
+
+def test_a_spool_takes_no_more_room_than_what_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filing, "FILE_BYTES", 1_000)
+    spool = Spool()
+    before = open_files()
+    packets = [b"%d" % number * 100 for number in range(10)]
+    for packet in packets:
+        spool.put(packet)
+    for number in range(10, 200):
+        packets.append(b"%d" % number * 100)
+        spool.put(packets[-1])
+        assert spool.take() == packets[number - 10]
+        assert len(open_files() - before) <= 6
+    spool.close()
+    assert open_files() == before
+
+
+def open_files() -> set[str]:
+    """The numbers of this process's open files, and that of the list itself."""
+    return {file.name for file in Path("/proc/self/fd").iterdir()}
 
 
 def test_what_cannot_be_written_is_kept_all_the_same_and_to_be_filed_soon(

@@ -220,3 +220,18 @@ def test_rows_are_kept_for_the_reports_that_want_them(tmp_path: Path) -> None:
         missing = terms(server, rows_in=tmp_path / "gone")
         with pytest.raises(StorageFault, match="cannot be written"):
             made(Run(plan("closed:concurrency=2,requests=6"), missing))
+
+
+def test_what_engines_have_sent_is_recorded_once_the_target_is_needed_no_more() -> None:
+    async def apart() -> tuple[int, Run]:
+        one = Run(plan("closed:concurrency=2,requests=6"), terms(server))
+        await one.load()
+        stages = len(one.stages)
+        await one.finish()
+        await one.finish()
+        return stages, one
+
+    with served(always(CHAT_ANSWER)) as server:
+        before, one = run(apart())
+    assert (before, len(one.stages)) == (0, 1)
+    assert one.stages[0].recorder.total("completed") == 6

@@ -7,23 +7,28 @@ import json
 import re
 import signal
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
 from harpoon_cli.bench.judging import report, verdict
 from harpoon_cli.bench.judging.verdict import Bounds
+from harpoon_cli.bench.recording.filing import Filing
 from harpoon_cli.bench.reports import Source, save
-from harpoon_cli.cli.bench import drive
+from harpoon_cli.cli import leasing
+from harpoon_cli.cli.bench import drive, on_lease
 from harpoon_cli.cli.bench.on_lease import _left
 from harpoon_cli.domain import Money, Origin, PoolId, Price, Requirements
 from harpoon_cli.errors import CostCeilingReached
 from harpoon_cli.leases.ceiling import budget
 from harpoon_cli.leases.lifecycle import Order
+from harpoon_cli.leases.tenancy import Tenancy
 from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, DONE, delta, event, served
 from tests.bench.simulated import report as simulated
@@ -514,6 +519,29 @@ def test_a_slice_is_leased_loaded_and_given_back(live: Operator) -> None:
     assert found["cost"]["held_s"] == receipt["seconds_held"]
     assert live("leases", "-q").out == ""
     validate("bench", ran.out)
+
+
+def test_a_lease_is_given_back_before_what_engines_have_sent_is_looked_at(
+    live: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    leased, rest = leasing.leased, Filing.rest
+
+    @asynccontextmanager
+    async def noted(*terms: Any, **more: Any) -> AsyncIterator[Tenancy]:
+        async with leased(*terms, **more) as tenancy:
+            yield tenancy
+        seen.append("released")
+
+    async def filed(filing: Filing) -> None:
+        seen.append("filed")
+        await rest(filing)
+
+    monkeypatch.setattr(on_lease, "leased", noted)
+    monkeypatch.setattr(Filing, "rest", filed)
+    ran = live("bench", "-m", "gemma-270m", "--concurrency", "2", "--requests", "6", "-o", "json")
+    assert (ran.status, seen) == (0, ["released", "filed"]), ran.err
+    assert ran.data["report"]["whole"]["completed"] == 6
 
 
 def test_allocation_is_timed_cycle_by_cycle(live: Operator) -> None:

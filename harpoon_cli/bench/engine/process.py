@@ -29,16 +29,26 @@ class EngineProcess:
     """A process that runs an errand; whoever starts it owns both ends.
 
     told_fd: first `first` must be written to it; any byte after that stops the run, and so does its end.
-    heard_fd: what the process sends. wait gives its exit status, below zero the signal that ended it.
+    heard_fd: what the process sends. reap waits for its end once, and gives what `wait` does.
     """
 
     def __init__(
-        self, pid: int, told_fd: int, heard_fd: int, wait: Callable[[], int], first: bytes = b""
+        self, pid: int, told_fd: int, heard_fd: int, reap: Callable[[], int], first: bytes = b""
     ) -> None:
-        self.pid, self.told_fd, self.heard_fd, self.wait, self.first = pid, told_fd, heard_fd, wait, first
+        self.pid, self.told_fd, self.heard_fd, self.first = pid, told_fd, heard_fd, first
+        self._reap = reap
+        self._status: int | None = None
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended; below zero the signal that ended it."""
+        if self._status is None:
+            self._status = self._reap()
+        return self._status
 
     def end(self) -> None:
-        """Leave nothing of it; it may have ended by itself, and been waited for."""
+        """Leave nothing of it. Once it was waited for its number may be another process's."""
+        if self._status is not None:
+            return
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.pid, signal.SIGKILL)
             self.wait()
@@ -85,10 +95,10 @@ def _fork(errand: Errand) -> EngineProcess:
         os.close(told_out)
         os.close(heard_in)
 
-    def wait() -> int:
+    def reap() -> int:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-    return EngineProcess(pid, told_in, heard_out, wait)
+    return EngineProcess(pid, told_in, heard_out, reap)
 
 
 def _be_engine(run: Callable[[], None], kept: set[int]) -> NoReturn:
@@ -125,5 +135,14 @@ def _let_go_of_signals() -> None:
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole group; the parent decides
+    leave_ends_to_parent()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def leave_ends_to_parent() -> None:
+    """Ignore what asks for an end: it reaches the whole group, and the parent still wants what is there.
+
+    An engine stops when its parent says so or goes away.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)

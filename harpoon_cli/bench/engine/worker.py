@@ -11,19 +11,19 @@ from __future__ import annotations
 import os
 import pickle
 import select
-import signal
 import sys
 from contextlib import suppress
 
 from harpoon_cli.bench.engine.errand import PREFIX, Errand, error_message, watch_message
 from harpoon_cli.bench.engine.fire import fire
 from harpoon_cli.bench.engine.outlet import Outlet
+from harpoon_cli.bench.engine.process import leave_ends_to_parent
 from harpoon_cli.errors import HarpoonError
 
 
 def main() -> None:
     """Run the errand that the parent writes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole group; the parent decides
+    leave_ends_to_parent()
     told_fd = sys.stdin.fileno()
     (length,) = PREFIX.unpack(_exactly(told_fd, PREFIX.size))
     work(pickle.loads(_exactly(told_fd, length)), told_fd, sys.stdout.fileno())  # noqa: S301 - from our parent

@@ -1,7 +1,7 @@
 """Files what engines send, at a pace that leaves them their cores, and the rest once they are over.
 
-Until it is filed it is kept as it came, in a file without a name: a run at full rate sends more than can be
-filed meanwhile on the same core. Where that file cannot be written, or is full, filing comes first.
+Until it is filed it is kept as it came, in files without a name: a run at full rate sends more than can be
+filed meanwhile on the same core. Where those cannot be written, or hold too much, filing comes first.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from harpoon_cli.bench.recording.sample import Sample
 MOST_BYTES = 64 * 2**20
 """So much is kept until it is filed, which takes some seconds; what is more is filed while engines fire."""
 
+FILE_BYTES = 8 * 2**20
+"""Where a file is full, and the next one is begun."""
+
 SHARE = 0.05
 """The part of the time in which is filed while engines fire, on a machine that has no core to spare."""
 
@@ -31,24 +34,23 @@ _LENGTH = Struct("=Q")
 
 
 class Spool:
-    """Packets in the order in which they came, in a file. `size`: their bytes."""
+    """Packets in the order in which they came, in files. `size`: their bytes.
+
+    A file that has been read is gone, so that a long run takes no more room than what is not filed.
+    """
 
     def __init__(self) -> None:
         self.size = 0
-        self._file: int | None = None
-        self._begin = self._end = 0
+        self._files: deque[_File] = deque()
         self._here: deque[bytes] = deque()
 
     def put(self, packet: bytes) -> None:
         """Keep a packet, here where it cannot be written."""
         self.size += len(packet)
-        content = _LENGTH.pack(len(packet)) + packet
         with suppress(OSError):
-            if self._file is None:
-                with TemporaryFile(prefix="harpoon-bench-") as file:
-                    self._file = os.dup(file.fileno())
-            if os.pwrite(self._file, content, self._end) == len(content):
-                self._end += len(content)
+            if not self._files or self._files[-1].end >= FILE_BYTES:
+                self._files.append(_File())
+            if self._files[-1].put(packet):
                 return
         self._here.append(packet)
 
@@ -61,22 +63,61 @@ class Spool:
         """The next packet; None where there is none. `OSError` where it cannot be read."""
         if self._here:
             packet = self._here.popleft()
-        elif self._file is None or self._begin == self._end:
+        elif not self._files or self._files[0].is_read:
             return None
         else:
-            (length,) = _LENGTH.unpack(os.pread(self._file, _LENGTH.size, self._begin))
-            packet = os.pread(self._file, length, self._begin + _LENGTH.size)
-            self._begin += _LENGTH.size + length
-            if self._begin == self._end:
-                self._begin = self._end = 0
-                os.ftruncate(self._file, 0)
+            packet = self._files[0].take()
+            self._make_room()
         self.size -= len(packet)
         return packet
 
+    def _make_room(self) -> None:
+        first = self._files[0]
+        if not first.is_read:
+            return
+        if len(self._files) == 1:
+            first.clear()
+        else:
+            self._files.popleft().close()
+
     def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        while self._files:
+            self._files.popleft().close()
+
+
+class _File:
+    """Packets in a file without a name. end: its bytes; `OSError` where there is no place for one."""
+
+    def __init__(self) -> None:
+        with TemporaryFile(prefix="harpoon-bench-") as file:
+            self._fd = os.dup(file.fileno())
+        self._begin = self.end = 0
+
+    @property
+    def is_read(self) -> bool:
+        return self._begin == self.end
+
+    def put(self, packet: bytes) -> bool:
+        """Whether there is room for it."""
+        content = _LENGTH.pack(len(packet)) + packet
+        if os.pwrite(self._fd, content, self.end) < len(content):
+            return False
+        self.end += len(content)
+        return True
+
+    def take(self) -> bytes:
+        (length,) = _LENGTH.unpack(os.pread(self._fd, _LENGTH.size, self._begin))
+        packet = os.pread(self._fd, length, self._begin + _LENGTH.size)
+        self._begin += _LENGTH.size + length
+        return packet
+
+    def clear(self) -> None:
+        """Begin again; everything has been read."""
+        self._begin = self.end = 0
+        os.ftruncate(self._fd, 0)
+
+    def close(self) -> None:
+        os.close(self._fd)
 
 
 class Filing:

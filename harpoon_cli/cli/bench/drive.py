@@ -182,7 +182,7 @@ async def fire(
     ends_at: datetime | None = None,
     ends_by: str = "the end of its lease",
 ) -> None:
-    """Run the plan on a target that is there, and show how it goes.
+    """Run the plan on a target that is there, and show how it goes; the course's run is to be finished after.
 
     spent gives what was spent so far; None: what the run itself costs. ends_at is when the target ends, and
     ends_by what ends it, in words.
@@ -199,7 +199,7 @@ async def fire(
         course.run = run
         with _timed(session, "load"):
             async with view.shown():
-                await run.fire()
+                await run.load()
 
 
 @asynccontextmanager

@@ -135,7 +135,7 @@ async def _course(
     session: Session, course: Course, files: Sequence[Wanted], baseline: Report | None
 ) -> Outcome:
     try:
-        await _fire(session, course)
+        await _fire_and_finish(session, course)
     except asyncio.CancelledError:
         session.so_far = _outcome(session, course, files, baseline)
         raise
@@ -151,6 +151,14 @@ def _outcome(session: Session, course: Course, files: Sequence[Wanted], baseline
     from harpoon_cli.cli.bench.outcomes import outcome_of
 
     return outcome_of(session, course, files, baseline)
+
+
+async def _fire_and_finish(session: Session, course: Course) -> None:
+    try:
+        await _fire(session, course)
+    finally:
+        if course.run is not None:  # not before the lease is given back, which it would only keep
+            await course.run.finish()
 
 
 async def _fire(session: Session, course: Course) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from harpoon_cli.bench.engine.process import EngineProcess
 from tests.bench.engine.range import CHAT, served
 from tests.servers import always, stream
 
@@ -83,3 +85,28 @@ def test_a_process_with_threads_starts_new_interpreters() -> None:
         told = fired(server.port, f"{threads}made = partial(list, ())")
     assert told.stderr == ""
     assert told.stdout.startswith("0 False Watch(")
+
+
+def test_a_signal_to_the_whole_group_ends_no_engine_before_its_parent_says_so() -> None:
+    signalled = """
+import signal
+def made():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(os.getpid(), number)
+    return shots()
+"""
+    with served(always(stream(*CHAT))) as server:
+        forked = fired(server.port, signalled)
+    assert forked.stdout.startswith("2 True Watch("), forked.stderr
+
+
+def test_a_process_that_was_waited_for_is_not_killed_since_its_number_may_be_anothers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _number: killed.append(pid))
+    ends = iter([-9])
+    one = EngineProcess(1_234, -1, -1, lambda: next(ends))
+    assert (one.wait(), one.wait()) == (-9, -9)
+    one.end()
+    assert killed == []

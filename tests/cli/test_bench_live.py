@@ -44,6 +44,11 @@ def test_a_log_gets_one_line_with_what_matters() -> None:
     )
 
 
+def test_figures_that_are_older_than_what_is_going_on_say_up_to_when_they_go() -> None:
+    lines = view(LIVE, StringIO()).lines(PLAN, RECORDER, 14.0)
+    assert lines[0] == "constant:rate=40,for=30s, 14 s of 30 s, figures up to 10 s"
+
+
 def test_a_terminal_gets_latencies_rates_cost_and_a_line_of_bars() -> None:
     lines = view(LIVE, StringIO()).lines(PLAN, RECORDER, 10.0)
     assert lines[0] == "constant:rate=40,for=30s, 10 s of 30 s"

@@ -29,6 +29,9 @@ OFTEN_S = 60.0
 RECENT_S = 5
 """Over how many whole seconds the present rate is."""
 
+BEHIND_S = 2.0
+"""Figures that are older say so."""
+
 STEPS = 4
 """Lines above: the steps that were done before the load."""
 
@@ -183,7 +186,13 @@ def _progress(plan: Plan, recorder: Recorder, lasted_s: float) -> str:
         far = f"{far} of {words.span(load.ends_s)}"
     elif isinstance(load, Shape) and load.requests is not None:
         far = f"{over:,} of {load.requests:,} requests, {far}"
-    return f"{stage}{write(load)}, {far}"
+    return f"{stage}{write(load)}, {far}{_behind(recorder, lasted_s)}"
+
+
+def _behind(recorder: Recorder, lasted_s: float) -> str:
+    """Up to when the figures go, where that is not now: what engines sent since is not recorded yet."""
+    until_s = recorder.last_ns / 1e9
+    return f", figures up to {words.span(until_s)}" if 0 < until_s < lasted_s - BEHIND_S else ""
 
 
 def _rate(recorder: Recorder, column: str) -> float:

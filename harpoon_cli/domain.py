@@ -6,7 +6,7 @@ Money is `Decimal`, times are aware UTC, durations are seconds in names that end
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -47,9 +47,9 @@ class Secret(Struct, frozen=True):
     def __str__(self) -> str:
         return "***"
 
-    def __rich_repr__(self) -> Iterator[str]:
-        """Rich's own way to print a Struct shows its fields."""
-        yield str(self)
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        """What Rich prints in place of a Struct's fields."""
+        return [("_value", "***")]
 
 
 class Price(Struct, frozen=True):

@@ -47,6 +47,10 @@ class Secret(Struct, frozen=True):
     def __str__(self) -> str:
         return "***"
 
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        """What Rich prints in place of a Struct's fields."""
+        return [("_value", "***")]
+
 
 class Price(Struct, frozen=True):
     """What a lease costs by the hour."""

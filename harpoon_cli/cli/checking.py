@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from contextlib import suppress
 
@@ -16,6 +17,9 @@ from harpoon_cli.routing.checks import Check, Found, Kind, well_formed
 
 CHECK_S = 5.0
 """How long a check may take; one that is meant takes milliseconds."""
+
+ALONE_S = 8
+"""After this the process ends by itself: whoever asked is gone, and nobody else would end it."""
 
 
 async def checked(text: str, check: Check) -> Found:
@@ -56,6 +60,9 @@ def _found(told: bytes) -> Found:
 
 def main() -> None:
     """Check what stdin tells."""
+    # The kernel's own way to end it: a handler of Python's would wait for the pattern.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(ALONE_S)
     asked = json.load(sys.stdin)
     check = Check(Kind(asked["kind"]), schema=asked["schema"], pattern=asked["pattern"])
     found = well_formed(asked["text"], check)

@@ -16,7 +16,15 @@ from harpoon_cli.client import breaker, rates
 from harpoon_cli.client.breaker import Admission, Phase, Rules
 from harpoon_cli.client.health_file import HealthFile
 from harpoon_cli.client.refusals import CAPACITY_CODES
-from harpoon_cli.errors import BreakerOpen, BrokenOff, NotSent, PlatformError, ServerFault, TimedOut
+from harpoon_cli.errors import (
+    BreakerOpen,
+    BrokenOff,
+    NotSent,
+    PlatformError,
+    ServerFault,
+    TimedOut,
+    UnreadableAnswer,
+)
 
 _urgent: ContextVar[bool | None] = ContextVar("urgent", default=None)
 """None where nothing is said; False stands against any True within."""
@@ -153,7 +161,7 @@ class Guard:
 
 
 def _is_failure(error: PlatformError | None) -> bool:
-    kinds = (NotSent, TimedOut, ServerFault, BrokenOff)
+    kinds = (NotSent, TimedOut, ServerFault, BrokenOff, UnreadableAnswer)
     return isinstance(error, kinds) and error.platform_code not in CAPACITY_CODES
 
 

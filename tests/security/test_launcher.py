@@ -19,7 +19,9 @@ STARTS = int(os.environ.get("HARPOON_TEST_STARTS", "1")) * 24
 FIRST_S = 0.06
 """Python is at our first line by then."""
 
-CAN_HOLD_BACK = subprocess.run(["env", "--block-signal=INT", "true"], capture_output=True).returncode == 0
+ENV = "/usr/bin/env"
+
+CAN_HOLD_BACK = subprocess.run([ENV, "--block-signal=INT", "true"], capture_output=True).returncode == 0
 
 ENTRY = f"#!{sys.executable}\nfrom harpoon_cli.__main__ import main\nmain()\n"
 LONG_PATH = '#!/bin/sh\nprintf "%s|" "$@"\nexit 7\n'
@@ -80,12 +82,29 @@ def test_arguments_and_status_pass_through_it_as_they_are(tmp_path: Path) -> Non
 
 def test_where_a_signal_cannot_be_held_back_it_starts_all_the_same(tmp_path: Path) -> None:
     harpoon = installed(tmp_path / "bin")
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "env").write_text("#!/bin/sh\nexit 125\n")
-    (other / "env").chmod(0o755)
-    assert ran(harpoon, "--version", path=f"{other}:{os.environ['PATH']}").returncode == 0
-    assert ran(harpoon, "--version", path="").returncode == 0
+    other = tmp_path / "env"
+    for content in ("#!/bin/sh\nexit 125\n", None):
+        if content is None:
+            other.unlink()
+        else:
+            other.write_text(content)
+            other.chmod(0o755)
+        harpoon.write_text(LAUNCHER.read_text().replace(ENV, str(other)))
+        done = ran(harpoon, "--version")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_program_of_the_path_is_run_for_its_start(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(installed(tmp_path / "bin"))
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    for name in ("env", "true", "readlink", "sh", "python3"):
+        (strange / name).write_text(f"#!/bin/sh\necho a stranger >> {tmp_path}/seen\nexit 1\n")
+        (strange / name).chmod(0o755)
+    for path in (f"{strange}:{os.environ['PATH']}", str(strange), ""):
+        assert ran(link, "--version", path=path).returncode == 0
+    assert not (tmp_path / "seen").exists()
 
 
 def test_what_lies_in_the_working_directory_is_not_loaded(

@@ -2,6 +2,9 @@
 
 The handlers are the interpreter's own, not the event loop's: they run also while the loop is kept waiting
 by a reader that does not read.
+
+The death of the process that started harpoon is a HUP as well, once a lease may be held: a shell that is
+killed, or a connection that is cut where there is no terminal, sends none. Under nohup neither counts.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ STATUSES = {
 }
 
 
+LOOK_AGAIN_S = 0.5
+"""How often is looked whether a command whose parent is gone has come to hold a lease."""
+
 HEARD_WITHIN_S = 0.5
 """How long the event loop may take to hear of a signal; a key command, for one, keeps it waiting."""
 
@@ -37,6 +43,8 @@ class Signals:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._before: dict[signal.Signals, signal._HANDLER] = {}
+        self._parent_fd: int | None = None
+        self._looking: asyncio.TimerHandle | None = None
 
     def disarm(self) -> None:
         """From here on a first signal cancels nothing."""
@@ -47,12 +55,40 @@ class Signals:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
                 self._before[number] = signal.signal(number, self._arrived)
         self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._not_heard)
+        if signal.SIGHUP in self._before:
+            self._watch_parent()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._leave_parent()
+        if self._looking is not None:
+            self._looking.cancel()
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _watch_parent(self) -> None:
+        parent = os.getppid()
+        if parent <= 1:  # the system's first process, which ends with everything
+            return
+        with suppress(AttributeError, OSError):  # not every system tells of another process's end
+            self._parent_fd = os.pidfd_open(parent)
+            self._loop.add_reader(self._parent_fd, self._orphaned)
+
+    def _leave_parent(self) -> None:
+        if self._parent_fd is not None:
+            self._loop.remove_reader(self._parent_fd)
+            os.close(self._parent_fd)
+            self._parent_fd = None
+
+    def _orphaned(self) -> None:
+        self._leave_parent()
+        if self.first is not None:
+            return
+        if self._session.may_hold_a_lease():
+            signal.raise_signal(signal.SIGHUP)
+        else:
+            self._looking = self._loop.call_later(LOOK_AGAIN_S, self._orphaned)
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
         if self.first is not None:

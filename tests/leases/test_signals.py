@@ -62,6 +62,23 @@ def test_a_signal_at_any_moment_gives_the_lease_back_and_says_so_in_a_sentence(
         assert "never retrieved" not in err
 
 
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="this system does not tell of a parent's end")
+@pytest.mark.parametrize("nohup", [False, True])
+def test_a_killed_shell_is_a_hang_up_but_not_under_nohup(tmp_path: Path, nohup: bool) -> None:
+    with watched(tmp_path, held="stream") as place:
+        line = 'trap "" HUP; "$@"; :' if nohup else '"$@"; :'
+        shell = place.harpoon(*INFER, before=("sh", "-c", line, "sh"))
+        place.application.wait_for("stream")
+        shell.kill()
+        if nohup:
+            assert len(place.live()) == 1
+            place.application.let_go()
+        _, err = shell.communicate(timeout=60)  # harpoon has these pipes too, until it ends
+        assert place.live() == []
+        assert open_rows(place) == []
+        assert ("stopped by SIGHUP; nothing of this command is held" in err) is not nohup
+
+
 def test_a_signal_while_the_allocate_never_answers_finds_the_lease_and_gives_it_back(tmp_path: Path) -> None:
     with watched(tmp_path, held="allocate") as place:
         process = place.harpoon(*INFER)

@@ -30,6 +30,10 @@ TAKES_EFFECT_WITHIN = timedelta(minutes=15)
 """Nor can one created this long after the last ask: no proxy holds a request so long."""
 
 
+UNWORDED_READS = 4
+"""So many reads in a row that do not find a lease, in no words of a platform, prove that it is over."""
+
+
 def can_settle(features: Features, record: LeaseRecord) -> bool:
     """Can harpoon find out by itself what came of a record's request? Else a person has to look."""
     may_repeat = features.idempotency_keys and bool(record.request.idempotency_key)
@@ -98,12 +102,17 @@ class Evidence(Struct, frozen=True):
         return worded or (ended and await self._is_absent_again(id_of(record)))
 
     async def _is_absent_again(self, lease_id: LeaseId) -> bool:
-        """Does a second read, a while later, not find it either? A proxy that restarts answers once."""
-        await self.sleep(next(self.patience.pauses()))
-        try:
-            return (await self.control.lease(lease_id)).status is LeaseStatus.GONE
-        except (NoSuchLease, DoubtfulAbsence):
-            return True
+        """Do further reads, ever later, not find it either? A proxy that restarts answers a few times."""
+        pauses = self.patience.pauses()
+        for _ in range(UNWORDED_READS - 1):
+            await self.sleep(next(pauses))
+            try:
+                return (await self.control.lease(lease_id)).status is LeaseStatus.GONE
+            except NoSuchLease:
+                return True
+            except DoubtfulAbsence:
+                continue
+        return True
 
     async def list_lacks(self, lease_id: LeaseId) -> bool | None:
         """Is the lease in no row of the list, or only as gone? None where there is no list."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 from harpoon_cli.domain import LeaseRecord
 from harpoon_cli.leases.lifecycle import Lifecycle
-from harpoon_cli.leases.patience import finishing
+from harpoon_cli.leases.patience import LAST_LOOK_S, finishing
 
 Phase = Callable[[str], AbstractContextManager[object]]
 """Called with "allocate", "ready" and "release" around each, so that a command can time and show them."""
@@ -35,6 +35,7 @@ async def holding(
     during the release, `interrupted_release_s` is left for that.
     """
     record, kept, cancelled = intent, False, False
+    ends_at = lifecycle.clock() + lifecycle.patience.allocate_s
     try:
         with phase("allocate"):
             record = await lifecycle.obtain(record)
@@ -49,12 +50,22 @@ async def holding(
     finally:
         if not (kept or lifecycle.is_over(record)):
             with phase("release"):
-                await _give_back(lifecycle, record, hurried=cancelled)
+                await _give_back(lifecycle, record, _within_s(lifecycle, record, ends_at, hurried=cancelled))
 
 
-async def _give_back(lifecycle: Lifecycle, record: LeaseRecord, *, hurried: bool) -> None:
+def _within_s(lifecycle: Lifecycle, record: LeaseRecord, ends_at: float, *, hurried: bool) -> float | None:
+    """The seconds for giving back; None for a lease that is known and not in a hurry: as long as it takes.
+
+    What was never answered has been looked for already, within the time for its allocate.
+    """
+    if hurried:
+        return lifecycle.hurry.left_s()
+    return None if lifecycle.is_named(record) else max(LAST_LOOK_S, ends_at - lifecycle.clock())
+
+
+async def _give_back(lifecycle: Lifecycle, record: LeaseRecord, within_s: float | None) -> None:
     try:
-        work = lifecycle.settle(record, within_s=lifecycle.hurry.left_s() if hurried else None)
+        work = lifecycle.settle(record, within_s=within_s)
         await finishing(work, within_s=lifecycle.hurry.left_s)
     except asyncio.CancelledError as cut:
         if lifecycle.is_over(record):

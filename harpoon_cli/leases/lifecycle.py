@@ -49,11 +49,14 @@ from harpoon_cli.errors import (
     UnmarkedAnswer,
 )
 from harpoon_cli.leases.adoption import Adoption
-from harpoon_cli.leases.evidence import Evidence
+from harpoon_cli.leases.evidence import Evidence, Listed
 from harpoon_cli.leases.ledger import Ledger
-from harpoon_cli.leases.patience import FINISH_POST_S, Hurry, Patience, finishing
+from harpoon_cli.leases.patience import FINISH_POST_S, LAST_LOOK_S, Hurry, Patience, finishing
 from harpoon_cli.leases.settling import Settling
 from harpoon_cli.values import Struct, field, replace
+
+SHARE_OF_SEARCH = 0.1
+"""How much of the time for an allocate is left for finding out what became of one that is never answered."""
 
 LATER_S = 1.0
 """An ask that leaves this long after its intent is dated by itself."""
@@ -178,6 +181,7 @@ class Lifecycle(Struct, frozen=True, dict=True):
         return self._held(record)
 
     async def _ask(self, record: LeaseRecord) -> None:
+        ends_at = self.clock() + self.patience.allocate_s
         try:
             lease = await repeat(
                 lambda left_s: self._ask_once(record, left_s),
@@ -191,7 +195,7 @@ class Lifecycle(Struct, frozen=True, dict=True):
             if error.effect is not Effect.UNKNOWN and self._refused(record, error):
                 await self._look_all_the_same(record, error)
                 raise
-            lease = await self._found(record, error)
+            lease = await self._found(record, error, ends_at)
         try:
             taken = self._settling.takes(record, lease)
         except StorageFault:
@@ -225,7 +229,7 @@ class Lifecycle(Struct, frozen=True, dict=True):
             # How old a lease can be counts from here, not from an intent that waited.
             self.ledger.asked(record.reference, self.now())
         try:
-            return await self.control.allocate(record.request, deadline_s=left_s)
+            return await self.control.allocate(record.request, deadline_s=self._for_the_ask(left_s))
         except PlatformError as error:
             if error.effect is Effect.UNKNOWN:
                 self.ledger.answer_lost(record.reference, error.message)
@@ -235,20 +239,31 @@ class Lifecycle(Struct, frozen=True, dict=True):
                 self.ledger.answer_lost(record.reference, "the allocate was cut short before its answer came")
             raise
 
+    def _for_the_ask(self, left_s: float) -> float:
+        """Of the seconds left, those that an ask may take: what is never answered has to be looked for."""
+        return max(left_s / 2, left_s - self.patience.allocate_s * SHARE_OF_SEARCH)
+
     def _may_ask_again(self, error: PlatformError) -> bool:
         if error.effect is Effect.UNKNOWN:
             return self.control.features.idempotency_keys
         return error.effect is Effect.NOT_SENT or isinstance(error, RateLimited)
 
-    async def _found(self, record: LeaseRecord, error: PlatformError) -> Lease:
-        """The lease that came of an allocate in spite of its error; that error where none is to be seen."""
-        try:
-            lease = await self._settling.found(record)
-            if lease is None and isinstance(error, UnmarkedAnswer) and not error.marked:
-                lease = await self.control.lease(LeaseId(error.lease_id))
-        except PlatformError:
-            lease = None
+    async def _found(self, record: LeaseRecord, error: PlatformError, ends_at: float) -> Lease:
+        """The lease that came of an allocate in spite of its error; that error where none is to be seen.
+
+        A platform that does not honour its idempotency keys gives several: one is kept, the others end.
+        """
+        listed, lease = Listed(), None
+        with suppress(PlatformError, TimeoutError):
+            async with asyncio.timeout(max(LAST_LOOK_S, ends_at - self.clock())):
+                listed = await self.evidence.look(record)
+                if not listed.ours and isinstance(error, UnmarkedAnswer) and not error.marked:
+                    lease = await self.control.lease(LeaseId(error.lease_id))
+        await self._settling.end_extras(record, listed.ours[1:])
+        lease = listed.ours[0] if listed.ours else lease
         if lease is None or lease.metadata.get("reference") != record.reference:
+            with suppress(StorageFault):  # what all attempts met says more than what the last one did
+                self.ledger.unsure(record.reference, error.message)
             raise error
         return lease
 
@@ -257,7 +272,16 @@ class Lifecycle(Struct, frozen=True, dict=True):
 
         On a platform that cannot show a lease there is nothing to wait for.
         """
-        ends_at = self.clock() + self.patience.ready_s
+        try:
+            async with asyncio.timeout(self.patience.ready_s):
+                return self._held(await self._until_active(record))
+        except TimeoutError as late:
+            raise TimedOut(
+                f"lease {record.lease_id} was not ready after {self.patience.ready_s:g} s",
+                hint="allow longer with --timeout or lease.ready_s, or try another pool: harpoon pools",
+            ) from late
+
+    async def _until_active(self, record: LeaseRecord) -> LeaseRecord:
         pauses = self.patience.pauses()
         status = LeaseStatus.PENDING if record.ready_at is None else LeaseStatus.ACTIVE
         while status is not LeaseStatus.ACTIVE:
@@ -270,19 +294,11 @@ class Lifecycle(Struct, frozen=True, dict=True):
                 if await self.evidence.is_gone(record, absence, ended=False):
                     raise
                 status = LeaseStatus.PENDING
-            if status is not LeaseStatus.ACTIVE:
-                self._must_still_start(record, status, ends_at)
+            if status is LeaseStatus.PENDING:
                 await self.sleep(next(pauses))
-        return self._held(record)
-
-    def _must_still_start(self, record: LeaseRecord, status: LeaseStatus, ends_at: float) -> None:
-        if status is not LeaseStatus.PENDING:
-            raise ServerFault(f"lease {record.lease_id} is {status} and never became ready")
-        if self.clock() >= ends_at:
-            raise TimedOut(
-                f"lease {record.lease_id} was not ready after {self.patience.ready_s:g} s",
-                hint="allow longer with --timeout or lease.ready_s, or try another pool: harpoon pools",
-            )
+            elif status is not LeaseStatus.ACTIVE:
+                raise ServerFault(f"lease {record.lease_id} is {status} and never became ready")
+        return record
 
     def _held(self, record: LeaseRecord) -> LeaseRecord:
         """The record as it stands; `NoSuchLease` where another command has given the lease back meanwhile."""
@@ -321,6 +337,10 @@ class Lifecycle(Struct, frozen=True, dict=True):
     def is_over(self, record: LeaseRecord) -> bool:
         """Is nothing left to give back?"""
         return self._settling.is_over(record)
+
+    def is_named(self, record: LeaseRecord) -> bool:
+        """Is it known which lease came of it?"""
+        return self._settling.known(record).lease_id is not None
 
     def may_still_bill(self, record: LeaseRecord, why: str) -> MayStillBill:
         """The error for a record that is not surely over: what it is, since when, and what settles it."""

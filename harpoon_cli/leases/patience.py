@@ -17,6 +17,9 @@ ABSENCE_PROVES_AFTER_S = 180.0
 LISTED_WITHIN_S = 10.0
 """For this long after the intent it is worth looking again for a lease that is not listed yet."""
 
+LAST_LOOK_S = 0.1
+"""What a look for it is given even where the time for the allocate has been used up before it."""
+
 FIRST_PAUSE_S = 0.1
 
 FINISH_POST_S = 2.0

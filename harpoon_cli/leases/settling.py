@@ -71,12 +71,16 @@ class Settling(Struct, frozen=True):
                     return await self._end_unanswered(current)
                 return await self._end(current)
         except (TimeoutError, PlatformError) as error:
-            why = str(error) or self._late(within_s)
+            why = str(error) or self._late(self.known(record), within_s)
             with suppress(StorageFault):
                 self.ledger.releasing(record.reference, why)
             raise self.may_still_bill(record, why) from error
 
-    def _late(self, within_s: float | None) -> str:
+    def _late(self, record: LeaseRecord, within_s: float | None) -> str:
+        if record.lease_id is None and record.trouble:
+            return (
+                record.trouble
+            )  # that nothing was found in a short time says less than why it is looked for
         if within_s is not None:
             return f"the platform did not confirm it within {within_s:.3g} s, and there was no time for more"
         return f"the platform did not confirm it within {self.patience.release_s:g} s (lease.release_s)"
@@ -144,15 +148,6 @@ class Settling(Struct, frozen=True):
                 trouble = error
         if trouble is not None:
             raise trouble
-
-    async def found(self, record: LeaseRecord) -> Lease | None:
-        """The lease that came of an intent, by the platform's list; None where that shows none.
-
-        A platform that does not honour its idempotency keys gives several: one is kept, the others end.
-        """
-        listed = await self.evidence.look(record)
-        await self.end_extras(record, listed.ours[1:])
-        return listed.ours[0] if listed.ours else None
 
     async def _end_unanswered(self, record: LeaseRecord) -> LeaseRecord:
         listed = await self.evidence.look(record)

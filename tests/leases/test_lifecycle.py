@@ -24,7 +24,7 @@ from harpoon_cli.errors import (
 )
 from harpoon_cli.leases.evidence import Listed
 from harpoon_cli.leases.holding import holding
-from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, finishing
+from harpoon_cli.leases.patience import ABSENCE_PROVES_AFTER_S, Patience, finishing
 from harpoon_cli.leases.sweep import Swept, overdue, sweep
 from harpoon_cli.values import replace
 from tests.leases.conftest import MakeWorld
@@ -488,6 +488,43 @@ def test_after_a_cancel_it_all_ends_within_the_time_that_is_left(
     world.time.run(_outcome(process))
     assert process.fate.cancelled_s is not None
     assert world.time.seconds() - process.fate.cancelled_s <= 6.2
+
+
+@pytest.mark.parametrize("features", [FULL, NO_KEYS, NO_LIST], ids=["all", "no keys", "no list"])
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.LATE, Fault.LOST, Fault.FAILED])
+@pytest.mark.parametrize("allocate_s", [3.0, 30.0])
+@pytest.mark.parametrize("then_hangs", [False, True])
+def test_an_allocate_in_trouble_ends_within_its_deadline_the_search_for_its_lease_included(
+    make_world: MakeWorld, features: Features, fault: Fault, allocate_s: float, then_hangs: bool
+) -> None:
+    world = make_world(features, shown_after_s=60.0)
+    process = world.process(faults=[fault] * 3 + [Fault.HANG] * (30 if then_hangs else 0))
+    process.lifecycle = replace(process.lifecycle, patience=Patience(allocate_s=allocate_s))
+    with pytest.raises(HarpoonError):
+        world.time.run(use(process, wait=False))
+    assert world.time.seconds() <= allocate_s + 0.25
+
+
+def test_an_allocate_that_was_granted_and_never_answered_is_found_within_its_deadline(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(NO_KEYS)
+    process = world.process(faults=[Fault.MUTE])
+    assert world.time.run(use(process)).state is LeaseState.RELEASED
+    assert process.control.asked[:2] == ["POST", "LIST"]
+    assert world.platform.live() == []
+
+
+def test_a_wait_until_it_is_ready_ends_on_time_where_a_read_hangs(make_world: MakeWorld) -> None:
+    world = make_world(starts_after_s=600.0)
+    process = world.process(faults=[Fault.NONE, Fault.NONE, Fault.HANG])
+    process.lifecycle = replace(process.lifecycle, patience=Patience(ready_s=5.0))
+    intent = process.lifecycle.intend(ORDER)
+    record = world.time.run(process.lifecycle.obtain(intent))
+    held_s = world.time.seconds()
+    with pytest.raises(TimedOut, match="was not ready after 5 s"):
+        world.time.run(process.lifecycle.wait_ready(record))
+    assert world.time.seconds() - held_s <= 5.25
 
 
 def test_a_sweep_goes_on_past_what_it_cannot_settle(make_world: MakeWorld) -> None:

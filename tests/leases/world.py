@@ -64,13 +64,14 @@ FULL = Features(leases=True, idempotency_keys=True, ttl=True, lists=True, metada
 
 
 class Fault(Enum):
-    """What one call meets. LATE and HANG end in a timeout, with and without the call taking effect."""
+    """What one call meets. MUTE, LATE and HANG end in a timeout, after an effect, before one, without one."""
 
     NONE = "none"
     UNREACHABLE = "not sent"
     REFUSED = "a clean refusal"
     FAILED = "a 5xx, without effect"
     LOST = "takes effect, and its answer is lost"
+    MUTE = "times out, and has taken effect at once"
     LATE = "times out, and takes effect much later"
     HANG = "times out, without effect"
     SLOW = "answers after five seconds"
@@ -281,7 +282,9 @@ class Connection:
         if fault is Fault.UNREACHABLE:
             raise NotSent("no connection")
         self.asked.append(method)
-        if fault in (Fault.LATE, Fault.HANG):
+        if fault is Fault.MUTE:
+            effect()
+        if fault in (Fault.MUTE, Fault.LATE, Fault.HANG):
             return await self._never_answers(effect if fault is Fault.LATE else None, deadline_s)
         try:
             await self._fate.wait(5.0 if fault is Fault.SLOW else LATENCY_S / 2)

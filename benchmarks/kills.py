@@ -2,7 +2,8 @@
 
     python benchmarks/kills.py [--kills N] [--seed S] [--jobs J] [--family NAME …] [--only NUMBER]
     python benchmarks/kills.py --single-faults         every fault once on every call
-    python benchmarks/kills.py --system-calls 5        a kill at every 5th system call (needs strace)
+    python benchmarks/kills.py --system-calls 5        SIGKILL before every system call that changes anything
+                                                       outside, TERM and INT at every 5th (needs strace)
 
 Real processes, real signals, a real loopback server (`tests/chaos/platform.py`). The same seed and number
 give the same scenario again; `--only` plays one and prints all that was said.
@@ -32,7 +33,25 @@ from tests.chaos.player import play
 from tests.chaos.scenario import COMMANDS, Scenario
 from tests.chaos.tenant import Nature
 
-AT_SYSTEM_CALLS = (("infer", "KILL"), ("allocate", "KILL"), ("infer", "TERM"), ("allocate", "INT"))
+AT_SYSTEM_CALLS = (("infer", "TERM"), ("allocate", "INT"))
+AT_EFFECTS = ("infer", "stream", "allocate")
+
+EFFECTS = (
+    "write",
+    "pwrite",
+    "send",
+    "connect",
+    "ftruncate",
+    "mkdir",
+    "rename",
+    "unlink",
+    "link",
+    "clone",
+    "fork",
+    "vfork",
+)
+"""How calls begin whose effect others can see. A SIGKILL between two of them leaves the world as one before
+the second does: what only this process knew, held open or had locked is gone with it."""
 
 
 def main() -> int:
@@ -71,6 +90,8 @@ def _unchanged(platform: ChaosPlatform, arguments: argparse.Namespace) -> Iterat
     if arguments.single_faults:
         yield from single_faults()
     elif arguments.system_calls:
+        for command in AT_EFFECTS:
+            yield from system_calls(command, "KILL", _system_calls_of(platform, command, effects=True))
         for command, signal in AT_SYSTEM_CALLS:
             calls = _system_calls_of(platform, command)
             yield from system_calls(command, signal, calls[:: arguments.system_calls])
@@ -79,8 +100,11 @@ def _unchanged(platform: ChaosPlatform, arguments: argparse.Namespace) -> Iterat
         yield from (drawn(arguments.seed, number, families) for number in range(arguments.kills))
 
 
-def _system_calls_of(platform: ChaosPlatform, command: str) -> list[str]:
-    """Every system call from the first that touches our state, as "name number"; strace counts by name."""
+def _system_calls_of(platform: ChaosPlatform, command: str, *, effects: bool = False) -> list[str]:
+    """Every system call from the first that touches our state, as "name number"; strace counts by name.
+
+    With effects only those that others can see the effect of.
+    """
     if shutil.which("strace") is None:
         sys.exit("strace is not installed")
     tenant = platform.tenant(Nature())
@@ -95,9 +119,13 @@ def _system_calls_of(platform: ChaosPlatform, command: str) -> list[str]:
         name = line.partition("(")[0]
         counts[name] += 1
         ours = ours or "/state/harpoon" in line
-        if ours and name.isidentifier() and name != "exit_group":
+        if ours and name.isidentifier() and name != "exit_group" and (not effects or _has_effect(name, line)):
             found.append(f"{name} {counts[name]}")
     return found
+
+
+def _has_effect(name: str, line: str) -> bool:
+    return name.startswith(EFFECTS) or "O_CREAT" in line
 
 
 def _played(

@@ -23,6 +23,9 @@ from harpoon_cli.values import Struct, replace
 
 TOO_MANY_REQUESTS = 429
 
+ASKED_AGAIN_AFTER_S = 300.0
+"""So long a host that has no call left is taken at its word, however far away the end is that it told."""
+
 _PAIRS = (
     ("ratelimit-remaining", "ratelimit-reset"),
     ("x-ratelimit-remaining", "x-ratelimit-reset"),
@@ -113,5 +116,10 @@ def remembered(health: Health, rate: Rate | None, status: int, now: float) -> He
 
 
 def limit(health: Health, now: float) -> int | None:
-    """How many calls are left by what was told last; None where nothing was, or its time is over."""
-    return health.calls_left if health.told_at <= now < health.limited_until else None
+    """How many calls are left by what was told last; None where nothing was, or its time is over.
+
+    "None left" closes a host to prompts, so that it could never tell otherwise: one asks again in time.
+    """
+    believed_s = ASKED_AGAIN_AFTER_S if health.calls_left == 0 else LONGEST_WAIT_S
+    ends_at = min(health.limited_until, health.told_at + believed_s)
+    return health.calls_left if health.told_at <= now < ends_at else None

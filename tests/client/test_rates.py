@@ -74,6 +74,13 @@ def test_headers_may_hold_anything(headers: dict[str, str]) -> None:
     assert rate is None or (rate.left >= 0 and rate.for_s > 0)
 
 
+def test_a_host_that_has_no_call_left_for_days_is_asked_again_after_five_minutes() -> None:
+    health = rates.remembered(Health(), Rate(0, 86_400.0), 200, NOW)
+    assert (rates.limit(health, NOW + 299), rates.limit(health, NOW + 300)) == (0, None)
+    health = rates.remembered(Health(), Rate(1, 86_400.0), 200, NOW)
+    assert rates.limit(health, NOW + 86_399) == 1
+
+
 def test_a_limit_counts_until_its_end_and_the_host_is_remembered_as_long() -> None:
     health = rates.remembered(Health(), Rate(4, 60.0), 200, NOW)
     assert (rates.limit(health, NOW + 59), rates.limit(health, NOW + 60)) == (4, None)

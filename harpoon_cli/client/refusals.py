@@ -48,15 +48,17 @@ def refusal(
     *,
     headers: Mapping[str, str],
     auth: str,
+    setting: str = "platform.base_url",
     redact: Callable[[str], str] = str,
 ) -> PlatformError:
     """The error that an answer with this status stands for.
 
     `where` is how messages name the call, `headers` are the answer's by their names in lower case, `auth` is
-    how the key was sent, `redact` takes secrets out of the server's words.
+    how the key was sent, `setting` is what hints call the URL, `redact` takes secrets out of the server's
+    words.
     """
     message, code = error_words(body, redact)
-    kind, hint = _meaning(status, code, auth)
+    kind, hint = _meaning(status, code, auth, setting)
     wait_s = retry_after_s(headers.get("retry-after"), headers.get("date"))
     said = f"{where} answered {status}"
     if message:
@@ -68,7 +70,9 @@ def refusal(
     return kind(said, hint=hint, status=status, platform_code=code, retry_after_s=wait_s, worded=worded)
 
 
-def _meaning(status: int, code: str | None, auth: str) -> tuple[type[PlatformError], str | None]:
+def _meaning(
+    status: int, code: str | None, auth: str, setting: str
+) -> tuple[type[PlatformError], str | None]:
     if status in (401, 403):
         return NotAuthorised, (
             "check that the key is right (HOSTED_AI_API_KEY), that it has not expired, and that its IP "
@@ -85,8 +89,8 @@ def _meaning(status: int, code: str | None, auth: str) -> tuple[type[PlatformErr
     if 500 <= status < 600:
         return ServerFault, None
     if 300 <= status < 400:
-        return GarbledAnswer, "redirects are never followed: set platform.base_url to where it really is"
-    return GarbledAnswer, "check platform.base_url: what answers there may be something else"
+        return GarbledAnswer, f"redirects are never followed: set {setting} to where it really is"
+    return GarbledAnswer, f"check {setting}: what answers there may be something else"
 
 
 def retry_after_s(value: str | None, date: str | None = None) -> float | None:

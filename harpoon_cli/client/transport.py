@@ -228,6 +228,7 @@ class Transport:
             body,
             headers=answer.headers,
             auth=self.endpoint.auth,
+            setting=self.endpoint.setting,
             redact=self.redacted,
         )
 

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 import pytest
 
 from harpoon_cli.client.refusals import MESSAGE_CAP
-from harpoon_cli.client.transport import Network
+from harpoon_cli.client.transport import Endpoint, Network, Transport
 from harpoon_cli.errors import (
     Effect,
     GarbledAnswer,
@@ -200,6 +200,20 @@ def test_a_redirect_is_never_followed_and_no_other_host_sees_the_key() -> None:
     assert error.status == 307
     assert "platform.base_url" in (error.hint or "")
     assert not seen_elsewhere
+
+
+def test_a_redirect_from_another_url_than_the_platforms_names_the_setting_of_that_one() -> None:
+    async def ask() -> str:
+        async with FaultyServer(always(answer(307, b"", {"Location": "/"}))) as server:
+            transport = Transport(Endpoint(server.url, setting="platform.inference_url"))
+            try:
+                with pytest.raises(GarbledAnswer) as caught:
+                    await transport.call("GET", "/", deadline_s=5)
+            finally:
+                await transport.aclose()
+            return caught.value.hint or ""
+
+    assert run(ask()) == "redirects are never followed: set platform.inference_url to where it really is"
 
 
 @pytest.mark.parametrize("location", ["http://[::1", "\\\\?*", "http://host:99999/", "", "\u00fc:\u00fc"])

@@ -28,6 +28,7 @@ from harpoon_cli.leases.marks import Marks
 from harpoon_cli.leases.rows import (
     COLUMNS,
     UNREADABLE,
+    VERSIONS,
     owner_text,
     price_text,
     record_of,
@@ -45,48 +46,6 @@ OPEN = (LeaseState.INTENT, LeaseState.UNSURE, LeaseState.HELD, LeaseState.RELEAS
 
 UNANSWERED = (LeaseState.INTENT, LeaseState.UNSURE)
 GIVEN = (LeaseState.HELD, LeaseState.RELEASING)
-
-_TABLE = """
-CREATE TABLE IF NOT EXISTS leases (
-    reference TEXT PRIMARY KEY,
-    endpoint TEXT NOT NULL,
-    state TEXT NOT NULL,
-    request TEXT NOT NULL,
-    owner TEXT NOT NULL,
-    holder TEXT,
-    intended_at TEXT NOT NULL,
-    lease_id TEXT,
-    gpu TEXT,
-    price TEXT,
-    accepted_at TEXT,
-    seen_at TEXT,
-    ready_at TEXT,
-    expires_at TEXT,
-    released_at TEXT,
-    kept INTEGER NOT NULL DEFAULT 0,
-    trouble TEXT
-) STRICT
-"""
-_SEARCHED = (
-    "CREATE TABLE searched (endpoint TEXT PRIMARY KEY, first_at TEXT NOT NULL, last_at TEXT NOT NULL) STRICT"
-)
-_OPEN_ONES = "CREATE INDEX open_ones ON leases (state) WHERE state NOT IN ('released', 'refused')"
-
-VERSIONS = (
-    (_TABLE,),
-    (
-        "ALTER TABLE leases ADD COLUMN lost_answers INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE leases ADD COLUMN asked_at TEXT",
-        "ALTER TABLE leases ADD COLUMN used_s REAL",
-        _SEARCHED,
-        _OPEN_ONES,
-    ),
-    (
-        "ALTER TABLE leases ADD COLUMN believed_gone INTEGER NOT NULL DEFAULT 0",
-        "CREATE TABLE forgotten (one INTEGER PRIMARY KEY CHECK (one = 1), before TEXT NOT NULL) STRICT",
-    ),
-)
-"""What each version of the file has more than the one before it."""
 
 
 class Ledger:

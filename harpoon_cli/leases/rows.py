@@ -1,4 +1,4 @@
-"""What a row of the ledger says, and how it is written: values to cells and back. Opens no file."""
+"""The ledger's tables, and what a row says: values to cells and back. Opens no file."""
 
 from __future__ import annotations
 
@@ -31,6 +31,48 @@ COLUMNS = (
     *("used_s", "believed_gone"),
 )
 """In the order in which `record_of` reads them."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS leases (
+    reference TEXT PRIMARY KEY,
+    endpoint TEXT NOT NULL,
+    state TEXT NOT NULL,
+    request TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    holder TEXT,
+    intended_at TEXT NOT NULL,
+    lease_id TEXT,
+    gpu TEXT,
+    price TEXT,
+    accepted_at TEXT,
+    seen_at TEXT,
+    ready_at TEXT,
+    expires_at TEXT,
+    released_at TEXT,
+    kept INTEGER NOT NULL DEFAULT 0,
+    trouble TEXT
+) STRICT
+"""
+_SEARCHED = (
+    "CREATE TABLE searched (endpoint TEXT PRIMARY KEY, first_at TEXT NOT NULL, last_at TEXT NOT NULL) STRICT"
+)
+_OPEN_ONES = "CREATE INDEX open_ones ON leases (state) WHERE state NOT IN ('released', 'refused')"
+
+VERSIONS = (
+    (_TABLE,),
+    (
+        "ALTER TABLE leases ADD COLUMN lost_answers INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE leases ADD COLUMN asked_at TEXT",
+        "ALTER TABLE leases ADD COLUMN used_s REAL",
+        _SEARCHED,
+        _OPEN_ONES,
+    ),
+    (
+        "ALTER TABLE leases ADD COLUMN believed_gone INTEGER NOT NULL DEFAULT 0",
+        "CREATE TABLE forgotten (one INTEGER PRIMARY KEY CHECK (one = 1), before TEXT NOT NULL) STRICT",
+    ),
+)
+"""What each version of the file has more than the one before it."""
 
 UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 """What reading a cell that is not what we wrote can raise."""

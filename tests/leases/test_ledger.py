@@ -32,7 +32,8 @@ from harpoon_cli.domain import (
 )
 from harpoon_cli.errors import StorageFault
 from harpoon_cli.leases.alive import SIGNS, SignOfLife
-from harpoon_cli.leases.ledger import VERSIONS, Ledger
+from harpoon_cli.leases.ledger import Ledger
+from harpoon_cli.leases.rows import VERSIONS
 from harpoon_cli.leases.storage import _patiently, move_away
 from harpoon_cli.values import replace
 

@@ -45,9 +45,10 @@ from harpoon_cli.errors import (
     TimedOut,
 )
 from harpoon_cli.leases.abandoned import abandoned
-from harpoon_cli.leases.ledger import VERSIONS, Ledger
+from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
 from harpoon_cli.leases.marks import Marks
+from harpoon_cli.leases.rows import VERSIONS
 from harpoon_cli.leases.storage import upgrade
 from tests.leases.virtual import BEGINNING, VirtualTime
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import xml.etree.ElementTree as ET
@@ -17,6 +18,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
+from harpoon_cli.bench.engine import crew
+from harpoon_cli.bench.engine.errand import Errand
+from harpoon_cli.bench.engine.process import EngineProcess, start
 from harpoon_cli.bench.judging import report, verdict
 from harpoon_cli.bench.judging.verdict import Bounds
 from harpoon_cli.bench.recording.filing import Filing
@@ -136,6 +140,21 @@ def test_a_run_that_is_ended_early_is_status_13(harpoon: Operator, server: Fault
     assert ran.status == 13
     assert ran.json["errors"][0]["code"] == "run_incomplete"
     assert ran.data["report"]["verdict"]["reasons"][0].endswith("by --max-duration")
+
+
+def test_a_run_whose_engines_are_lost_before_any_answer_is_status_13(
+    harpoon: Operator, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(errand: Errand) -> EngineProcess:
+        engine = start(errand)
+        os.kill(engine.pid, signal.SIGKILL)
+        return engine
+
+    monkeypatch.setattr(crew, "start", killed)
+    ran = bench(harpoon, server, "-o", "json")
+    assert ran.status == 13, ran.out
+    (error,) = ran.json["errors"]
+    assert error["message"] == "the run is INCOMPLETE: engine process 1 of 1 was ended by signal 9"
 
 
 def test_a_bound_that_delayed_what_was_due_is_told_and_nothing_due_is_left_out(harpoon: Operator) -> None:

@@ -22,6 +22,7 @@ from harpoon_cli.cli.bench.outputs import (
     annotate_comparison,
     compared,
     finished,
+    incomplete,
     refuse_unknown,
     regressions,
     tell_comparison,
@@ -40,7 +41,8 @@ def outcome_of(session: Session, course: Course, files: Sequence[Wanted], baseli
     if course.wishes.lease.cycles is not None and course.lease is not None:
         return _allocation(session, course, course.lease)
     if run is None or not run.stages:
-        return Outcome(receipt=session.receipt, errors=course.troubles)
+        lacks = [incomplete(run.missing)] if run is not None and run.missing else []
+        return Outcome(receipt=session.receipt, errors=[*course.troubles, *lacks])
     report = _report(course, run)
     if course.wishes.shard.shard is not None:
         return _part(session, course, run, report)

@@ -115,12 +115,17 @@ def _written(files: Sequence[Wanted], source: Source) -> tuple[list[str], list[H
     return written, faults
 
 
+def incomplete(reasons: Sequence[str]) -> RunIncomplete:
+    """The error of a run that a part is missing of."""
+    return RunIncomplete(f"the run is INCOMPLETE: {'; '.join(reasons)}", hint="run it again for a verdict")
+
+
 def shortcomings(report: Report) -> Iterator[HarpoonError]:
     """What is wrong with a run, the gravest first; each has a status of its own."""
     verdict = report.verdict
     reasons = "; ".join(verdict.reasons)
     if verdict.validity is Validity.INCOMPLETE:
-        yield RunIncomplete(f"the run is INCOMPLETE: {reasons}", hint="run it again for a verdict")
+        yield incomplete(verdict.reasons)
         return  # what is missing might have changed everything else
     if verdict.validity is Validity.INVALID:
         yield RunInvalid(

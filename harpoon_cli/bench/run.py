@@ -264,8 +264,7 @@ class StageUnderWay:
         self._watches += tuple(watched(one) for one in found if isinstance(one, Watch))
         for number, one in enumerate(found, 1):
             if isinstance(one, Lost):
-                how = f"was ended by signal {-one.status}" if one.status < 0 else "failed"
-                self.missing.append(f"engine process {number} of {len(found)} {how}")
+                self.missing.append(f"engine process {number} of {len(found)} {one.how}")
 
     def absorb(
         self,

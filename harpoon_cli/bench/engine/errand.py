@@ -26,6 +26,9 @@ LENGTH = struct.Struct("!cQ")
 
 SAMPLES, WATCH, ERROR = b"s", b"w", b"e"
 
+BEAT_MESSAGE = LENGTH.pack(b"b", 0)
+"""What a process sends that has nothing else to tell: its loop goes round."""
+
 
 class Errand(Struct, frozen=True):
     """One process's part of a run; the fields are `fire`'s. Everything in it can be pickled.

@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import suppress
 from time import monotonic_ns
 
-from harpoon_cli.bench.engine.errand import samples_message
+from harpoon_cli.bench.engine.errand import BEAT_MESSAGE, samples_message
 from harpoon_cli.bench.recording.sample import Sample
 
 PIPE_BYTES = 1024 * 1024
@@ -21,6 +21,9 @@ PACKET_CHUNKS = 1_024
 SELDOM_NS = 100_000_000
 """How often the parent is woken."""
 
+BEAT_NS = 1_000_000_000
+"""How often the parent is told at least that the loop goes round."""
+
 
 class Outlet:
     """Sends samples to the parent. `flush_seldom` again and again, `finish` at the end."""
@@ -30,7 +33,7 @@ class Outlet:
         self._samples: list[Sample] = []
         self._chunks = 0
         self._waiting: deque[bytes] = deque()
-        self._sent_ns = monotonic_ns()
+        self._sent_ns = self._told_ns = monotonic_ns()
         with suppress(AttributeError, OSError):  # not every system lets a pipe grow
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         os.set_blocking(fd, False)
@@ -50,12 +53,17 @@ class Outlet:
     def flush_seldom(self) -> None:
         """Send what there is, as far as the pipe takes it, where that has not been done for a while."""
         now_ns = monotonic_ns()
-        if now_ns - self._sent_ns >= SELDOM_NS:
-            self._sent_ns = now_ns
+        if now_ns - self._sent_ns < SELDOM_NS:
+            return
+        self._sent_ns = now_ns
+        self._pack()
+        if not self._waiting and now_ns - self._told_ns >= BEAT_NS:
+            self._waiting.append(BEAT_MESSAGE)
+        if self._waiting:
+            self._told_ns = now_ns
             self._flush()
 
     def _flush(self) -> None:
-        self._pack()
         while self._waiting:
             message = self._waiting[0]
             try:

@@ -84,9 +84,8 @@ def test_processes_that_are_told_to_stop_cut_what_is_under_way() -> None:
     assert {sample.error for sample in samples} == {"stopped"}
 
 
-def test_a_process_that_is_killed_is_lost_and_the_other_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    samples: list[Sample] = []
-    asked = threading.Event()
+def start_noted(monkeypatch: pytest.MonkeyPatch) -> list[EngineProcess]:
+    """The processes that a crew starts from now on."""
     started: list[EngineProcess] = []
 
     def noted(errand: Errand) -> EngineProcess:
@@ -94,6 +93,13 @@ def test_a_process_that_is_killed_is_lost_and_the_other_goes_on(monkeypatch: pyt
         return started[-1]
 
     monkeypatch.setattr(crew, "start", noted)
+    return started
+
+
+def test_a_process_that_is_killed_is_lost_and_the_other_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples: list[Sample] = []
+    asked = threading.Event()
+    started = start_noted(monkeypatch)
 
     async def with_one_killed(held: int, answered: int) -> list[Watch | Lost]:
         errands = [
@@ -110,6 +116,37 @@ def test_a_process_that_is_killed_is_lost_and_the_other_goes_on(monkeypatch: pyt
     assert lost == Lost(-signal.SIGKILL)
     assert isinstance(watch, Watch)
     assert [sample.error for sample in samples] == [None] * 5
+
+
+async def first_only(conversation: Conversation) -> None:
+    """Answers the first request of a connection, and no other."""
+    await conversation.request()
+    await conversation.send(CHAT_ANSWER)
+    await conversation.until_client_leaves()
+
+
+def test_a_process_that_hangs_is_ended_and_one_that_only_waits_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks, started = 4, start_noted(monkeypatch)
+    monkeypatch.setattr(crew, "HUNG_LOOKS", looks)
+
+    async def with_one_stopped(port: int) -> list[Watch | Lost]:
+        stop, errand = asyncio.Event(), Errand(target(port), many, deadline_s=60, concurrency=1)
+        answered: list[list[Sample]] = [[], []]
+        firing = [asyncio.create_task(fire_apart([errand], keeping(to), stop=stop)) for to in answered]
+        while not all(answered):
+            await asyncio.sleep(0.01)
+        os.kill(started[0].pid, signal.SIGSTOP)
+        lost = await firing[0]
+        stop.set()
+        return lost + await firing[1]
+
+    with served(first_only) as server:
+        lost, watch = run(with_one_stopped(server.port))
+    assert lost == Lost(-signal.SIGKILL, hung=True)
+    assert lost.how == f"hung, and was ended after {looks} s in which nothing came of it"
+    assert isinstance(watch, Watch)
 
 
 def test_what_prevents_a_run_is_raised_here_and_leaves_no_process() -> None:

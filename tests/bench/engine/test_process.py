@@ -76,7 +76,7 @@ def test_an_engine_that_fails_says_why_and_is_lost_and_does_nothing_else_of_its_
     with served(always(stream(*CHAT))) as server:
         told = fired(server.port, "def made(): raise ZeroDivisionError('no shots')")
     assert told.stderr == "error: an engine process failed: ZeroDivisionError: no shots\n" * 2
-    assert told.stdout == "2 False Lost(status=1) Lost(status=1)\n"
+    assert told.stdout == "2 False" + " Lost(status=1, hung=False)" * 2 + "\n"
 
 
 def test_a_process_with_threads_starts_new_interpreters() -> None:

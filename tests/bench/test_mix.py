@@ -75,6 +75,8 @@ def test_a_part_is_what_its_text_says(weight: float) -> None:
         (["=3"], "names no model"),
         (["a=0"], "the weight is not a number"),
         (["a=-1"], "the weight is not a number"),
+        (["a=x"], "--model a=x is not NAME=WEIGHT: the weight is not a number"),
+        (["a="], "is not NAME=WEIGHT"),
         (["a=1", "a=2"], "a is given twice"),
         ([f"m{number}" for number in range(65)], "65 models are more than the 64"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -17,8 +16,6 @@ MOST_MODELS = 64
 _weight = number(0.000_001, 1_000_000)
 
 WEIGHT = Kind("3", _weight)
-
-_WEIGHTED = re.compile(r"(.*)=([-+0-9.]+)", re.ASCII | re.DOTALL)
 
 _DRAW = -1
 """The number of a draw that no turn of a conversation has."""
@@ -56,15 +53,15 @@ class Mix(Struct, frozen=True):
 
 def part_of(text: str) -> Part:
     """The part that NAME=WEIGHT means; without a weight 1. `UsageFault` for what is neither."""
-    found = _WEIGHTED.fullmatch(text)
-    model, weight = (found[1], found[2]) if found else (text, "1")
+    model, _, weight = text.rpartition("=") if "=" in text else (text, "", "1")
     if not model:
         raise UsageFault(f"--model {text[:60]!r} names no model", hint="--model small=3 --model large=1")
     try:
         return Part(model, _weight(weight))
     except ValueError as cause:
         raise UsageFault(
-            f"--model {text[:60]}: the weight {cause}", hint="leave out a model that is not to be asked"
+            f"--model {text[:60]} is not NAME=WEIGHT: the weight {cause}",
+            hint="--model small=3 --model large=1; a name with a = in it needs its weight too",
         ) from cause
 
 

@@ -45,7 +45,9 @@ def run_command(name: str, work: Work, options: CommonOptions, *, needs_settings
         runner = asyncio.Runner(loop_factory=_Loop)
         runner.get_loop()
     except Exception as error:  # also a bug in reading the settings is told
-        return screen_of(options).finish(Outcome(errors=[told(error)]), command=name, endpoint=None)
+        errors = [told(error)]
+        _help_with(errors, name)
+        return screen_of(options).finish(Outcome(errors=errors), command=name, endpoint=None)
     with runner:
         return runner.run(_guarded(session, work))
 
@@ -54,6 +56,7 @@ async def _guarded(session: Session, work: Work) -> int:
     asyncio.get_running_loop().set_exception_handler(partial(_in_the_background, session))
     with Signals(session) as signals:
         outcome = await _outcome(session, work, signals)
+        _help_with(outcome.errors, session.command)
         # What came of the work stands, and is told: from here on a signal only ends the printing.
         signals.disarm()
         with suppress(Exception):
@@ -89,6 +92,13 @@ async def _outcome(session: Session, work: Work, signals: Signals) -> Outcome:
         return Outcome(receipt=session.receipt, exit=Exit.FAILED)
     except Exception as error:  # the last line: a bug is told, not thrown at the user
         return _failed(session, told(error))
+
+
+def _help_with(errors: Sequence[HarpoonError], command: str) -> None:
+    """Where nothing better is known than how options are listed, have it be those of this command."""
+    for error in errors:
+        if error.hint == UsageFault.way_out:
+            error.hint = f"harpoon {command} --help"
 
 
 def _failed(session: Session, error: HarpoonError) -> Outcome:

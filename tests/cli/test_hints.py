@@ -89,6 +89,25 @@ def test_an_answer_that_is_none_is_told_with_what_helps(
     assert (ran.status, helps in hint_of(ran)) == (status, True), ran.err
 
 
+@pytest.mark.parametrize(
+    ("line", "own"),
+    [
+        (("infer", "Hi", "--cascade", "--check", "pattern=("), "harpoon infer --help"),
+        (
+            ("bench", "--endpoint", "http://127.0.0.1:9", "-m", "m", "--output-tokens", "x"),
+            "harpoon bench --help",
+        ),
+        (("route", "record", "--file", "gone.txt"), "harpoon route record --help"),
+        (("bench", "compare"), "harpoon bench compare --help"),
+        (("leases", "--bogus"), "harpoon leases --help"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_told_with_the_help_of_its_command(
+    harpoon: Operator, line: tuple[str, ...], own: str
+) -> None:
+    assert hint_of(harpoon(*line)) == f"hint: {own}"
+
+
 @pytest.mark.parametrize("code", ["insufficient_capacity", "no_capacity", "10189007"])
 @pytest.mark.parametrize("status", [200, 409, 429, 503])
 def test_a_full_pool_is_told_with_the_command_that_shows_what_is_free(

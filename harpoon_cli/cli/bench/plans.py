@@ -99,9 +99,17 @@ def _from_file(path: Path, given: dict[str, Length]) -> Work:
             f"what {path} holds cannot be told from its name",
             hint=f"call it one of {', '.join(PROMPT_FILES)}, or name its format: --work jsonl:path=FILE",
         )
+    source = works.source(name)
+    known = {one.key for one in parameters.declared(source)}
+    ignored = [f"--{name}-tokens" for name in given if name not in known]
+    if ignored:
+        raise UsageFault(
+            f"{', '.join(ignored)} would do nothing beside --prompts {path}: it holds lengths of its own",
+            hint="leave it out, or leave --prompts out for made-up prompts",
+        )
     path_text = str(path).replace('"', '""')
     return parameters.build(
-        works.source(name),
+        source,
         f"--prompts {path}",
         f'path="{path_text}"' + (f",{_texts(given)}" if given else ""),
     )

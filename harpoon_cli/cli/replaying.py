@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harpoon_cli.cli.explaining import outcome_of
 from harpoon_cli.cli.own_weights import installed
-from harpoon_cli.cli.records import read_record, value_of
+from harpoon_cli.cli.records import read_record, value_in
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import NotAsExpected, UsageFault
-from harpoon_cli.render.envelope import plain
+from harpoon_cli.plain import plain
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.routing.decision import Inputs
 from harpoon_cli.values import replace
@@ -30,7 +30,7 @@ def replayed(session: Session, path: Path) -> Outcome:
             f"the record {path} holds no decision with its inputs",
             hint=_HINT,
         )
-    inputs = value_of(Inputs, told["inputs"], "inputs")
+    inputs = value_in(Inputs, told["inputs"], "inputs")
     try:
         found = outcome_of(inputs, installed())
         again = plain(found.data)

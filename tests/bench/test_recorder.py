@@ -14,13 +14,14 @@ from harpoon_cli.bench.judging.figures import figures, timeline
 from harpoon_cli.bench.judging.measures import by_second, gaps_ns
 from harpoon_cli.bench.judging.steady import steady_part
 from harpoon_cli.bench.planning.warmup import DETECTED, WarmUp
-from harpoon_cli.bench.recording import plain
+from harpoon_cli.bench.recording.from_text import from_text
 from harpoon_cli.bench.recording.kept import Recording, RequestLimits, StoredHistogram, StoredSlice
 from harpoon_cli.bench.recording.recorder import Recorder, from_recording, merge
 from harpoon_cli.bench.recording.sample import Sample
 from harpoon_cli.bench.recording.timeline import MOST_SLICES, Window
 from harpoon_cli.bench.statistics.histogram import LARGEST_BUCKET
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.plain import plain
 from harpoon_cli.values import replace
 from tests.bench.simulated import MS, S, failed, recorded, run, sample
 
@@ -62,8 +63,8 @@ def test_parts_may_be_put_together_in_any_order(
 @settings(max_examples=60)
 def test_a_recording_comes_back_from_its_file_as_it_was(run: list[Sample]) -> None:
     recording = recorded(run).recording()
-    text = json.dumps(plain.plain(recording))
-    assert from_recording(plain.parse(Recording, text, "it", "a test")).recording() == recording
+    text = json.dumps(plain(recording))
+    assert from_recording(from_text(Recording, text, "it", "a test")).recording() == recording
 
 
 @given(samples)

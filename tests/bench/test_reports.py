@@ -20,7 +20,7 @@ from harpoon_cli.bench.reports import FORMATS, Source, save, text, wants_rows
 from harpoon_cli.bench.reports.github import command
 from harpoon_cli.bench.reports.markdown import escaped
 from harpoon_cli.errors import StorageFault, UsageFault
-from harpoon_cli.render.envelope import plain as envelope_plain
+from harpoon_cli.plain import plain
 from harpoon_cli.render.schema import schema_for
 from harpoon_cli.values import replace
 from tests.bench.simulated import (
@@ -114,7 +114,7 @@ def test_a_schema_can_be_made_of_a_report_and_describes_it(whole: Report) -> Non
     described = {"$defs": schema["$defs"], "$ref": "#/$defs/Report"}
     told = json.loads(text("json", Source(whole)))
     Draft202012Validator(described).validate(told)
-    as_a_command = envelope_plain(whole)
+    as_a_command = plain(whole)
     assert isinstance(as_a_command, dict)
     assert [name for name in told if told[name] != as_a_command[name]] == ["cost"]  # here all digits are kept
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
-from pathlib import Path
 from typing import NewType
 
 import pytest
@@ -13,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types of its own
 
-from harpoon_cli.domain import LeaseState, Origin, Secret
+from harpoon_cli.domain import LeaseState
 from harpoon_cli.errors import Exit, MayStillBill, NoCapacity
-from harpoon_cli.render.envelope import encode, exit_of, plain
+from harpoon_cli.render.envelope import encode, exit_of
 from harpoon_cli.render.outcome import Outcome
 from harpoon_cli.render.schema import schema_for
 from harpoon_cli.values import Struct
@@ -72,33 +69,6 @@ def test_an_envelope_tells_everything_in_one_order() -> None:
 }
 """
     )
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (Decimal("1E-7"), "0.0000001"),
-        (Decimal("1E+3"), "1000"),
-        (Decimal("1E+999999"), "1E+999999"),
-        (datetime(2026, 1, 31, 14, tzinfo=timezone(timedelta(hours=2))), "2026-01-31T12:00:00Z"),
-        (datetime(2026, 1, 31, 14, 0, 0, 5, tzinfo=UTC), "2026-01-31T14:00:00.000005Z"),
-        (Origin.QUOTED, "quoted"),
-        (Exit.MISSED, 8),
-        (Secret("canary"), "***"),
-        ({Origin.QUOTED: (1, [True, None])}, {"quoted": [1, [True, None]]}),
-        (float("nan"), None),
-        (float("inf"), None),
-        (0.1, 0.1),
-    ],
-)
-def test_every_kind_of_value_has_one_json_form(value: object, expected: object) -> None:
-    assert plain(value) == expected
-
-
-@pytest.mark.parametrize("value", [Path("x"), {1, 2}, b"x", object(), {1: 2}, Inner, datetime(2026, 1, 31)])
-def test_a_value_without_a_json_form_is_a_mistake(value: object) -> None:
-    with pytest.raises(TypeError):
-        plain(value)
 
 
 def test_errors_never_end_with_zero() -> None:

@@ -16,7 +16,7 @@ from harpoon_cli.bench.judging.figures import Figures, Moment, figures, measured
 from harpoon_cli.bench.judging.slo import Check, Measured, Threshold, evaluate
 from harpoon_cli.bench.judging.steady import Steady
 from harpoon_cli.bench.judging.verdict import Bounds, Verdict, judge
-from harpoon_cli.bench.recording import plain
+from harpoon_cli.bench.recording.from_text import from_text
 from harpoon_cli.bench.recording.kept import ModelCounts, Recording
 from harpoon_cli.bench.recording.recorder import Recorder
 from harpoon_cli.bench.recording.timeline import Window
@@ -257,7 +257,7 @@ def _thinned(curve: Sequence[tuple[float, float]]) -> tuple[Point, ...]:
 def read(text: str, name: str) -> Report:
     """The report in the text of a file; `name` is what messages call it. `UsageFault` for anything else."""
     try:
-        report = plain.parse(Report, text, name, MADE_BY)
+        report = from_text(Report, text, name, MADE_BY)
     except UsageFault:
         _refuse_known(text, name)
         raise

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from harpoon_cli.bench.recording.plain import plain
 from harpoon_cli.bench.reports import Source
+from harpoon_cli.plain import plain
 
 WANTS_ROWS = False
 
 
 def pieces(source: Source) -> Iterator[str]:
     """One JSON object, ASCII only, so that nothing in it can do anything to a terminal."""
-    whole = plain(source.report)
+    whole = plain(source.report, all_digits=True)
     assert isinstance(whole, dict)
     yield "{\n"
     for place, (name, value) in enumerate(whole.items()):

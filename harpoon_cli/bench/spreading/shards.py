@@ -14,8 +14,8 @@ from harpoon_cli.bench.judging.report import RunFacts
 from harpoon_cli.bench.judging.slo import parse as parse_slo
 from harpoon_cli.bench.planning.plan import Plan, Shard, data, fingerprint, restored
 from harpoon_cli.bench.planning.stage import stage_result
-from harpoon_cli.bench.recording import plain
 from harpoon_cli.bench.recording.by_model import recordings, together
+from harpoon_cli.bench.recording.from_text import from_text
 from harpoon_cli.bench.recording.kept import Recording
 from harpoon_cli.bench.recording.recorder import from_recording, merge
 from harpoon_cli.bench.recording.watched import Watched
@@ -23,6 +23,7 @@ from harpoon_cli.bench.run import Run, StageRun
 from harpoon_cli.bench.spreading.skew import Skew, by_own_clocks
 from harpoon_cli.domain import Price
 from harpoon_cli.errors import UsageFault
+from harpoon_cli.plain import plain
 from harpoon_cli.values import Struct, field, replace
 
 SCHEMA = "harpoon.bench.shard/1"
@@ -97,12 +98,12 @@ def shard_result(
 
 def text_of(result: ShardResult) -> str:
     """The content of its file."""
-    return json.dumps(plain.plain(result), allow_nan=False, separators=(",", ":")) + "\n"
+    return json.dumps(plain(result, all_digits=True), allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def read(text: str, name: str) -> ShardResult:
     """The part in the text of a file; `name` is what messages call it. `UsageFault` for anything else."""
-    result = plain.parse(ShardResult, text, name, MADE_BY)
+    result = from_text(ShardResult, text, name, MADE_BY)
     if result.schema != SCHEMA or not 0 <= result.number < result.of:
         raise UsageFault(
             f"{name} is no part of a run that this version of harpoon knows",

@@ -43,12 +43,13 @@ def tell_comparison(
     found: Comparison, reports: Sequence[Path], environ: Mapping[str, str] = os.environ
 ) -> list[str]:
     """Write a comparison to files, and to a GitHub workflow's summary; gives what was written."""
-    from harpoon_cli.bench.recording.plain import plain
     from harpoon_cli.bench.reports.markdown import comparison
+    from harpoon_cli.plain import plain
 
     markdown = "".join(comparison(found))
     for path in reports:
-        text = markdown if path.suffix.lower() == ".md" else json.dumps(plain(found), indent=2) + "\n"
+        is_markdown = path.suffix.lower() == ".md"
+        text = markdown if is_markdown else json.dumps(plain(found, all_digits=True), indent=2) + "\n"
         try:
             path.write_text(text, "utf-8")
         except OSError as cause:

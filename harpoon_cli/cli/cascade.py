@@ -142,7 +142,7 @@ async def cascaded(
         why = f"{models[0]} is the only model that passes"
         session.screen.note(f"no cascade: {why}")
         alone = await _answered(session, platform, question, terms)
-        return alone, _unchecked(None, models[0], check, why, alone)
+        return alone, _data(None, models[0], check, why, alone)
     small, large = models[0], models[-1]
     checked = _Checked()
 
@@ -156,7 +156,7 @@ async def cascaded(
     first = await _answered(session, platform, asked, terms, sampled)
     if checked.found is None:
         why = f"{small} could not be had: {first.failovers[-1].reason}"
-        return first, _unchecked(small, large, check, why, first)
+        return first, _data(small, large, check, why, first)
     found = checked.found
     data = _data(small, large, check, found, first)
     if found.accepted:
@@ -296,38 +296,23 @@ def _costs(found: Answered) -> tuple[LeaseId | None, Money | None]:
     return (found.receipt.lease_id if found.receipt else None), found.cost
 
 
-def _unchecked(small: str | None, large: str, check: Check, why: str, found: Answered) -> CascadeData:
-    """What is told where nothing was checked: another model than the small one answered, alone."""
-    lease_id, cost = _costs(found)
-    return CascadeData(
-        small=small,
-        large=large,
-        answered_by=found.question.model.name,
-        accepted=None,
-        check=check.kind.value,
-        value=None,
-        sentence=why,
-        small_text=None,
-        small_lease_id=None,
-        small_cost=None,
-        large_lease_id=lease_id,
-        large_cost=cost,
-    )
-
-
-def _data(small: str, large: str, check: Check, found: Found, first: Answered) -> CascadeData:
+def _data(small: str | None, large: str, check: Check, said: Found | str, first: Answered) -> CascadeData:
+    """What is told of the first answer. said: what the check found; a text says why there was none, and then
+    another model than the small one answered.
+    """
     lease_id, cost = _costs(first)
+    found = said if isinstance(said, Found) else None
     return CascadeData(
         small=small,
         large=large,
-        answered_by=small,
-        accepted=found.accepted,
+        answered_by=first.question.model.name,
+        accepted=found.accepted if found else None,
         check=check.kind.value,
-        value=found.value,
-        sentence=found.sentence,
+        value=found.value if found else None,
+        sentence=said.sentence if isinstance(said, Found) else said,
         small_text=None,
-        small_lease_id=lease_id,
-        small_cost=cost,
-        large_lease_id=None,
-        large_cost=None,
+        small_lease_id=lease_id if found else None,
+        small_cost=cost if found else None,
+        large_lease_id=None if found else lease_id,
+        large_cost=None if found else cost,
     )

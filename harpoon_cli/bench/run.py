@@ -115,6 +115,11 @@ class Run:
         """Seconds since the first stage was begun."""
         return 0.0 if self._began_s is None else self._clock() - self._began_s
 
+    @property
+    def left_bytes(self) -> int:
+        """What `finish` has to look at."""
+        return self._unfinished.filing.left_bytes if self._unfinished is not None else 0
+
     async def fire(self) -> None:
         """Load the target, and finish."""
         await self._finished(self.load())

@@ -28,6 +28,7 @@ from harpoon_cli.bench.reports import Source, save
 from harpoon_cli.cli import leasing
 from harpoon_cli.cli.bench import drive, on_lease
 from harpoon_cli.cli.bench.on_lease import _left
+from harpoon_cli.cli.commands import bench as command
 from harpoon_cli.domain import Money, Origin, PoolId, Price, Requirements
 from harpoon_cli.errors import CostCeilingReached
 from harpoon_cli.leases.ceiling import budget
@@ -564,6 +565,18 @@ def test_a_lease_is_given_back_before_what_engines_have_sent_is_looked_at(
     ran = live("bench", "-m", "gemma-270m", "--concurrency", "2", "--requests", "6", "-o", "json")
     assert (ran.status, seen) == (0, ["released", "filed"]), ran.err
     assert ran.data["report"]["whole"]["completed"] == 6
+
+
+def test_it_is_said_on_stderr_that_many_samples_are_looked_at(
+    harpoon: Operator, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = bench(harpoon, server)
+    assert "looking at" not in ran.err + ran.out
+    monkeypatch.setattr(command, "MOMENT_BYTES", -1)
+    ran = bench(harpoon, server)
+    assert "\nbench: looking at the last samples, " in f"\n{ran.err}"
+    assert "looking at" not in ran.out
+    assert "looking at" not in bench(harpoon, server, "--quiet").err
 
 
 def test_allocation_is_timed_cycle_by_cycle(live: Operator) -> None:

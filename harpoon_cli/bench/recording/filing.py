@@ -129,6 +129,11 @@ class Filing:
         self._more = asyncio.Event()
         self._failed = False
 
+    @property
+    def left_bytes(self) -> int:
+        """What is not filed yet."""
+        return self._spool.size
+
     def put(self, packet: bytes) -> None:
         """Take a packet, and do nothing with it yet."""
         self._spool.put(packet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -39,8 +40,12 @@ if TYPE_CHECKING:
     from harpoon_cli.bench.judging.report import Report
     from harpoon_cli.bench.judging.slo import Threshold
     from harpoon_cli.cli.bench.files import Wanted
+    from harpoon_cli.render.screen import Screen
 
 app = new_app()
+
+MOMENT_BYTES = 2**20
+"""So much of samples is looked at within some tenths of a second."""
 
 DATA = "harpoon_cli.cli.bench.data:BenchData"
 """Not loaded here: what is not needed to send the first request is loaded after the last one."""
@@ -158,7 +163,18 @@ async def _fire_and_finish(session: Session, course: Course) -> None:
         await _fire(session, course)
     finally:
         if course.run is not None:  # not before the lease is given back, which it would only keep
-            await course.run.finish()
+            with _said(session.screen, course.run.left_bytes):
+                await course.run.finish()
+
+
+def _said(screen: Screen, left_bytes: int) -> AbstractContextManager[None]:
+    """What says that samples are looked at, for as long as that takes, where it is more than a moment."""
+    if left_bytes <= MOMENT_BYTES:
+        return nullcontext()
+    if screen.terminal.err.live:
+        return screen.step("samples")
+    screen.line(f"bench: looking at the last samples, {left_bytes / 2**20:,.1f} MB")
+    return nullcontext()
 
 
 async def _fire(session: Session, course: Course) -> None:

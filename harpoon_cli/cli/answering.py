@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from harpoon_cli.cli.asking import Answer, Question, ask
 from harpoon_cli.cli.endpoints import own_url
-from harpoon_cli.cli.leasing import budget_of, leased
+from harpoon_cli.cli.failovers import Failover, tell_pool
+from harpoon_cli.cli.leasing import Attempt, NoSlice, budget_of, first_given
 from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.placement import place
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.refusals import CAPACITY_CODES
 from harpoon_cli.client.service import Platform
-from harpoon_cli.domain import LeaseId, Money, Pool, PoolId, Receipt, Tenure
+from harpoon_cli.domain import LeaseId, Money, Pool, Receipt, Requirements
 from harpoon_cli.errors import (
     BreakerOpen,
     CostCeilingReached,
@@ -24,8 +25,10 @@ from harpoon_cli.errors import (
     NotSent,
     PlatformError,
     RateLimited,
+    UnknownPool,
 )
 from harpoon_cli.leases.lifecycle import Order
+from harpoon_cli.leases.tenancy import Tenancy
 from harpoon_cli.routing.decision import CandidateResult, Decision, Inputs, Refusal
 from harpoon_cli.routing.engine import decide_on
 from harpoon_cli.values import Struct, field, replace
@@ -39,18 +42,6 @@ class Terms(Struct, frozen=True):
     timeout_s: float | None
     max_cost: Decimal | None
     keep: bool
-
-
-class Failover(Struct, frozen=True):
-    """What was chosen and could not be had, why, and what was asked for instead.
-
-    pool_id is the pool that had no slice; None for an endpoint that gave no answer.
-    """
-
-    model: str
-    pool_id: PoolId | None
-    reason: str
-    next_model: str
 
 
 class Answered(Struct):
@@ -88,51 +79,39 @@ async def on_new_lease(
     """The answer on a lease of its own; it is not lost where only giving the lease back went wrong.
 
     A pool that surely has no room gives way to the next that can hold the model, and where there is none to
-    the next candidate by the same score, unless the model was asked for by name. Whatever else a platform
-    says to a request ends the command: nothing is asked for while it is not certain what came of the request
-    before. asks is `ask`, unless another is given.
+    the next candidate by the same score, unless the model was asked for by name. asks is `ask`, unless
+    another is given.
     """
-
-    async def asked(question: Question, lease_id: LeaseId | None) -> Answer:
-        return await (asks(question, lease_id) if asks else ask(session, platform, question, lease_id))
-
     found = Answered(question)
-    ended: list[Tenure] = []
-    try:
-        while True:
-            order, refusal = await _once(session, found, terms, asked)
-            if refusal is None:
-                return found
-            ended += session.receipt.ended if session.receipt else ()
-            found.question = _instead(session, found, order, refusal)
-    finally:
-        found.receipt = session.receipt = with_ended(session, ended)
 
+    async def answer(lease: Tenancy) -> None:
+        with lease.working():
+            asked, lease_id = found.question, lease.record.lease_id
+            found.answer = await (asks(asked, lease_id) if asks else ask(session, platform, asked, lease_id))
 
-async def _once(
-    session: Session, found: Answered, terms: Terms, asks: Asks
-) -> tuple[Order, NoCapacity | None]:
-    """Ask on one lease; the refusal where the pool had no room, and nothing is left of the request."""
-    question = found.question
-    chosen, result = _place(session, question.decision, terms)
-    settled = budget_of(session, chosen, terms.ttl_s, terms.max_cost)
+    def instead(refused: Order, refusal: NoSlice) -> Attempt:
+        found.question = _instead(session, found, refused, refusal)
+        return _attempt(session, found.question.decision, terms)
+
     lifecycle = session.lifecycle(ready_s=terms.timeout_s)
-    order = Order(chosen.id, result.needs, settled.ttl_s, keep=terms.keep, price=chosen.price)
-    given = False
     try:
-        async with leased(session, lifecycle, order, ceiling=settled.ceiling) as lease:
-            given = True
-            with lease.working():
-                found.answer = await asks(question, lease.record.lease_id)
-    except NoCapacity as refusal:
-        if given:
-            raise
-        return order, refusal
+        attempt = _attempt(session, question.decision, terms)
+        await first_given(session, lifecycle, attempt, answer, instead)
     except (MayStillBill, CostCeilingReached) as trouble:
         if found.answer is None:
             raise
         found.troubles.append(trouble)
-    return order, None
+    finally:
+        found.receipt = session.receipt
+    return found
+
+
+def _attempt(session: Session, decision: Decision, terms: Terms) -> Attempt:
+    """The lease that the decision asks for, on these terms."""
+    chosen, result = _place(session, decision, terms)
+    settled = budget_of(session, chosen, terms.ttl_s, terms.max_cost)
+    order = Order(chosen.id, result.needs, settled.ttl_s, keep=terms.keep, price=chosen.price)
+    return Attempt(order, settled.ceiling)
 
 
 async def on_endpoint(
@@ -191,14 +170,6 @@ def _elsewhere(session: Session, found: Answered, trouble: PlatformError) -> Que
     return replace(found.question, decision=decision, model=session.catalogue.find(decision.model))
 
 
-def with_ended(session: Session, ended: Sequence[Tenure]) -> Receipt | None:
-    """The session's receipt with leases that were ended before it, which have cost money too."""
-    if not ended:
-        return session.receipt
-    receipt = session.receipt or Receipt(steps=tuple(session.steps))
-    return replace(receipt, ended=(*ended, *receipt.ended))
-
-
 def _place(session: Session, decision: Decision, terms: Terms) -> tuple[Pool, CandidateResult]:
     """The pool that the decision names; where the platform lists none, the one that was named."""
     result = next(one for one in decision.candidates if one.model == decision.model)
@@ -208,23 +179,27 @@ def _place(session: Session, decision: Decision, terms: Terms) -> tuple[Pool, Ca
     return next(pool for pool in pools if pool.id == result.pool), result
 
 
-def _instead(session: Session, found: Answered, order: Order, refusal: NoCapacity) -> Question:
+def _instead(session: Session, found: Answered, order: Order, refusal: NoSlice) -> Question:
     """The question for the next candidate, decided anew with what the pool said; `refusal` where none is."""
     before = found.question.decision
-    said = Refusal(order.pool_id, order.requirements, refusal.message)
     try:
-        decision = _decided_again(before, said)
+        decision = _decided_again(before, _said(order, refusal))
     except HarpoonError as nothing:
         other = "no other pool can hold it" if before.pinned else "no other model can take its place"
         session.screen.note(f"{other}: {nothing.message}")
         raise refusal from nothing
-    found.failovers.append(Failover(before.model, order.pool_id, refusal.message, decision.model))
-    # It may cost more than what was chosen: this is said to whoever asked for quiet too.
-    session.screen.warn(
-        f"{before.model} could not be had in pool {order.pool_id}: {refusal.message}; "
-        f"{_next(decision)} is asked for instead"
-    )
+    pool = next(one for one in decision.candidates if one.model == decision.model).pool
+    failover = Failover(before.model, order.pool_id, refusal.message, decision.model, pool)
+    found.failovers.append(failover)
+    tell_pool(session, failover, order.requirements)
     return replace(found.question, decision=decision, model=session.catalogue.find(decision.model))
+
+
+def _said(order: Order, refusal: NoSlice) -> Refusal:
+    """What the pool said, as routing knows it; a pool that is gone has no slice of any size."""
+    gone = isinstance(refusal, UnknownPool)
+    wanted = Requirements(vram_mb=0, tflops=0.0) if gone else order.requirements
+    return Refusal(order.pool_id, wanted, refusal.message)
 
 
 def _decided_again(before: Decision, said: Refusal) -> Decision:
@@ -242,11 +217,6 @@ def _decided_again(before: Decision, said: Refusal) -> Decision:
     if before.pinned:
         raise NothingFits(f"{before.model} is to answer, and no other model")
     return decision
-
-
-def _next(decision: Decision) -> str:
-    result = next(one for one in decision.candidates if one.model == decision.model)
-    return f"{decision.model} in pool {result.pool}" if result.pool else decision.model
 
 
 def _inputs(decision: Decision) -> Inputs:

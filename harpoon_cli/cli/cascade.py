@@ -7,9 +7,10 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from harpoon_cli.cli.answering import Answered, Terms, on_endpoint, on_new_lease, with_ended
+from harpoon_cli.cli.answering import Answered, Terms, on_endpoint, on_new_lease
 from harpoon_cli.cli.asking import Answer, Question, ask
 from harpoon_cli.cli.checking import checked
+from harpoon_cli.cli.leasing import with_ended
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import LeaseId, Money, Receipt, Tenure

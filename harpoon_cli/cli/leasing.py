@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from decimal import Decimal
 from functools import partial
 
 from harpoon_cli.amounts import told_exactly
 from harpoon_cli.cli.session import Session
-from harpoon_cli.domain import LeaseRecord, Pool
-from harpoon_cli.errors import StorageFault
+from harpoon_cli.domain import LeaseRecord, Pool, Receipt, Tenure
+from harpoon_cli.errors import NoCapacity, StorageFault, UnknownPool
 from harpoon_cli.leases.abandoned import abandoned
 from harpoon_cli.leases.alive import is_alive
 from harpoon_cli.leases.ceiling import Budget, Ceiling, budget
 from harpoon_cli.leases.lifecycle import Lifecycle, Order
 from harpoon_cli.leases.tenancy import Tenancy
 from harpoon_cli.leases.worktime import Worktime
+from harpoon_cli.values import Struct, replace
+
+NoSlice = NoCapacity | UnknownPool
+"""What a pool says that surely gave no lease, and of which another pool may have one."""
+
+
+class Attempt(Struct, frozen=True):
+    """One lease to ask for, and what it may cost."""
+
+    order: Order
+    ceiling: Ceiling | None
 
 
 def budget_of(session: Session, pool: Pool, ttl_s: int | None, max_cost: Decimal | None) -> Budget:
@@ -56,6 +67,58 @@ async def leased(
         session.keeps = tenancy.stays
     finally:
         session.receipt = tenancy.receipt(session.steps)
+
+
+async def first_given(
+    session: Session,
+    lifecycle: Lifecycle,
+    attempt: Attempt,
+    use: Callable[[Tenancy], Awaitable[None]],
+    instead: Callable[[Order, NoSlice], Attempt],
+    *,
+    wait: bool = True,
+) -> None:
+    """Use the first lease that is given; where a pool has no such slice `instead` names the next to ask for.
+
+    That raises the refusal where there is none. Whatever else a platform says to a request ends it: nothing
+    is asked for while it is not certain what came of the request before.
+    """
+    ended: list[Tenure] = []
+    try:
+        while (refusal := await _refusal(session, lifecycle, attempt, use, wait=wait)) is not None:
+            ended += session.receipt.ended if session.receipt else ()
+            attempt = instead(attempt.order, refusal)
+    finally:
+        session.receipt = with_ended(session, ended)
+
+
+async def _refusal(
+    session: Session,
+    lifecycle: Lifecycle,
+    attempt: Attempt,
+    use: Callable[[Tenancy], Awaitable[None]],
+    *,
+    wait: bool,
+) -> NoSlice | None:
+    """Use one lease; the refusal where the pool has none, and nothing is left of the request."""
+    given = False
+    try:
+        async with leased(session, lifecycle, attempt.order, wait=wait, ceiling=attempt.ceiling) as lease:
+            given = True
+            await use(lease)
+    except (NoCapacity, UnknownPool) as refusal:
+        if given:
+            raise
+        return refusal
+    return None
+
+
+def with_ended(session: Session, ended: Sequence[Tenure]) -> Receipt | None:
+    """The session's receipt with leases that were ended before it, which have cost money too."""
+    if not ended:
+        return session.receipt
+    receipt = session.receipt or Receipt(steps=tuple(session.steps))
+    return replace(receipt, ended=(*ended, *receipt.ended))
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def test_the_next_candidate_answers_and_every_output_says_so(harpoon: Operator, 
 def test_a_person_reads_it_in_the_receipt(harpoon: Operator, meet: Meet) -> None:
     meet(large_is_refused)
     ran = harpoon("infer", HARD)
-    assert "instead of:    qwen-30b, which pool had no room for" in ran.err
+    assert "instead of:    qwen-30b, which could not be had in pool pool" in ran.err
 
 
 def test_nothing_of_either_request_is_left_open(harpoon: Operator, meet: Meet) -> None:
@@ -115,6 +115,24 @@ def test_a_model_that_was_asked_for_by_name_is_asked_for_in_the_next_pool_that_c
     assert note.startswith("qwen-30b could not be had in pool pool: ")
     assert note.endswith("qwen-30b in pool dearer is asked for instead")
     assert states(harpoon) == ["refused", "released"]
+
+
+def test_a_pool_that_the_platform_lists_and_does_not_know_gives_way_to_the_next(
+    harpoon: Operator, meet: Meet
+) -> None:
+    crowded = meet(pools=(POOL, DEARER))
+    crowded.gone.add("pool")
+    ran = harpoon("infer", HARD, "--model", "qwen-30b", "-o", "json")
+    assert (ran.status, ran.data["pool_id"]) == (0, "dearer")
+    assert "the platform knows no pool pool" in ran.data["failovers"][0]["reason"]
+    assert states(harpoon) == ["refused", "released"]
+
+
+def test_a_pool_that_is_gone_is_not_asked_for_a_smaller_model(harpoon: Operator, meet: Meet) -> None:
+    crowded = meet()
+    crowded.gone.add("pool")
+    assert harpoon("infer", HARD).status == 5
+    assert crowded.pools == ["pool"]
 
 
 def test_a_pool_that_was_asked_for_by_name_is_not_replaced(harpoon: Operator, meet: Meet) -> None:

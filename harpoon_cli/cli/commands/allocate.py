@@ -18,6 +18,7 @@ from harpoon_cli.cli.arguments import (
     number,
 )
 from harpoon_cli.cli.command import command, new_app
+from harpoon_cli.cli.failovers import Failover
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Gpu, LeaseRecord, Money, Pool, PoolId, Price, Receipt, Requirements
 from harpoon_cli.errors import UsageFault, release_command
@@ -29,7 +30,10 @@ app = new_app()
 
 
 class AllocateData(Struct, frozen=True):
-    """lease_id is None for a dry run. Seconds are measured; worst_case_cost is that of the whole TTL."""
+    """lease_id is None for a dry run. Seconds are measured; worst_case_cost is that of the whole TTL.
+
+    failovers are the pools that had no such slice before.
+    """
 
     dry_run: bool
     lease_id: str | None
@@ -42,6 +46,7 @@ class AllocateData(Struct, frozen=True):
     accept_s: float | None
     ready_s: float | None
     expires_at: datetime | None
+    failovers: tuple[Failover, ...]
 
 
 @command(
@@ -77,19 +82,18 @@ async def allocate(
     Prints the lease's id, its pool and slice, how long the platform took to accept it and to make it ready,
     what an hour costs, and when the platform ends it.
     """
-    from harpoon_cli.cli.leasing import budget_of, leased
-    from harpoon_cli.cli.placement import known_pools, place
-    from harpoon_cli.leases.lifecycle import Order
+    from harpoon_cli.cli.allocating import Wish, keep, planned
+    from harpoon_cli.cli.placement import known_pools
 
     wanted, allowed = _wanted(session, model, vram, tflops)
-    chosen = place(session, wanted, await known_pools(session), pool, allowed)
-    terms = budget_of(session, chosen, ttl, max_cost)
+    wish = Wish(wanted, allowed, pool, ttl, max_cost, timeout, wait)
+    pools = await known_pools(session)
     if dry_run:
+        chosen, terms = planned(session, wish, pools)
         return _outcome(_planned(chosen, wanted, terms.ttl_s, terms.worst))
-    lifecycle = session.lifecycle(ready_s=timeout)
-    order = Order(chosen.id, wanted, terms.ttl_s, keep=True, price=chosen.price)
-    async with leased(session, lifecycle, order, wait=wait, ceiling=terms.ceiling) as lease:
-        taken = _taken(lease.record, terms.worst)
+    kept = await keep(session, wish, pools)
+    assert kept.record is not None, "without a lease there is an error"
+    taken = _taken(kept.record, kept.worst_case_cost, tuple(kept.failovers))
     return _outcome(taken, session.receipt)
 
 
@@ -125,10 +129,11 @@ def _planned(pool: Pool, wanted: Requirements, ttl_s: int, worst: Money | None) 
         accept_s=None,
         ready_s=None,
         expires_at=None,
+        failovers=(),
     )
 
 
-def _taken(record: LeaseRecord, worst: Money | None) -> AllocateData:
+def _taken(record: LeaseRecord, worst: Money | None, failovers: tuple[Failover, ...]) -> AllocateData:
     return AllocateData(
         dry_run=False,
         lease_id=record.lease_id,
@@ -141,6 +146,7 @@ def _taken(record: LeaseRecord, worst: Money | None) -> AllocateData:
         accept_s=_seconds(record.intended_at, record.accepted_at),
         ready_s=_seconds(record.intended_at, record.ready_at),
         expires_at=record.expires_at,
+        failovers=failovers,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from harpoon_cli.cli import last_models
-from harpoon_cli.cli.answering import Answered, Failover, Terms, on_endpoint, on_new_lease
+from harpoon_cli.cli.answering import Answered, Terms, on_endpoint, on_new_lease
 from harpoon_cli.cli.arguments import (
     MaxCostOption,
     MaxTokensOption,
@@ -26,6 +26,7 @@ from harpoon_cli.cli.arguments import temperature as temperature_value
 from harpoon_cli.cli.asking import Question, ask
 from harpoon_cli.cli.cascade import CHECKS, CascadeData, cascaded, parse_check
 from harpoon_cli.cli.command import command, new_app
+from harpoon_cli.cli.failovers import Failover
 from harpoon_cli.cli.leasing import using
 from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.placement import known_pools
@@ -335,7 +336,7 @@ def _facts(data: InferData) -> list[tuple[str, Cell | str]]:
 def _passed_over(failover: Failover) -> str:
     if failover.pool_id is None:
         return f"{failover.model}, which gave no answer"
-    return f"{failover.model}, which {failover.pool_id} had no room for"
+    return f"{failover.model}, which could not be had in pool {failover.pool_id}"
 
 
 def _cascade_facts(cascade: CascadeData) -> list[tuple[str, Cell | str]]:

@@ -10,7 +10,18 @@ import pytest
 
 from tests.cli.rig import Operator
 from tests.cli.test_failover import HARD
-from tests.servers import EVENT_STREAM, FaultyServer, Script, always, answer, chunk, in_turn, once, served
+from tests.servers import (
+    EVENT_STREAM,
+    FaultyServer,
+    Script,
+    always,
+    answer,
+    chunk,
+    in_turn,
+    once,
+    served,
+    stream,
+)
 
 NOWHERE = "http://127.0.0.1:1/v1"
 FULL = answer(503, {"error": {"message": "all slots are taken", "code": "no_capacity"}})
@@ -20,6 +31,11 @@ LIMITED = answer(429, {"error": {"message": "slow down"}}, {"Retry-After": "900"
 def says(text: str) -> bytes:
     choice = {"index": 0, "message": {"content": text}, "finish_reason": "stop"}
     return answer(200, {"model": "m", "choices": [choice]})
+
+
+def streams(text: str) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": "stop"}
+    return stream(b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n", b"data: [DONE]\n\n")
 
 
 class Two:
@@ -87,10 +103,31 @@ def test_a_model_that_was_asked_for_by_name_is_not_replaced(harpoon: Operator, t
     assert small.requests == []
 
 
-def test_what_may_be_answering_gives_way_to_nobody(harpoon: Operator, two: Two) -> None:
-    two(always(says("small")), always(answer(500, {"error": "out of order"})))
+def test_a_limit_that_ends_after_the_time_for_the_call_is_not_waited_for(harpoon: Operator, two: Two) -> None:
+    _, large = two(always(streams("small")), always(LIMITED))
+    harpoon.environ |= {"HARPOON_RETRY__ATTEMPTS": "3", "HARPOON_HTTP__INFERENCE_S": "20s"}
+    ran = harpoon("infer", HARD, "-o", "json")
+    assert (ran.status, ran.data["text"]) == (0, "small")
+    assert "left alone for 900 s" in ran.data["failovers"][0]["reason"]
+    assert large is not None
+    assert len(large.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        answer(500, {"error": "out of order"}),
+        answer(503),
+        answer(503, {"error": {"message": "try later"}}, {"Retry-After": "900"}),
+    ],
+    ids=["500", "503", "503 until later"],
+)
+def test_what_may_be_answering_gives_way_to_nobody(harpoon: Operator, two: Two, trouble: bytes) -> None:
+    small, _ = two(always(says("small")), always(trouble))
     ran = harpoon("infer", HARD, "--no-stream", "-o", "json")
     assert (ran.status, ran.json["errors"][0]["code"]) == (7, "server_fault")
+    assert small is not None
+    assert small.requests == []
 
 
 def test_an_answer_that_was_shown_in_part_gives_way_to_nobody(harpoon: Operator, two: Two) -> None:

@@ -10,8 +10,9 @@ from harpoon_cli.values import Struct
 class Failover(Struct, frozen=True):
     """What was chosen and could not be had, why, and what was asked for instead.
 
-    The models are None for a slice of which only the size was named. pool_id is the pool that had no slice;
-    None for an endpoint that gave no answer. next_pool_id is None where no pool was chosen.
+    The models are None for a slice of which only the size was named. pool_id is the pool that had no slice,
+    next_pool_id the one that was asked then; None for a model that a gate removed before anything was asked,
+    and for an endpoint that gave no answer.
     """
 
     model: str | None

@@ -7,12 +7,13 @@ from decimal import Decimal
 
 from harpoon_cli.catalogue import Catalogue
 from harpoon_cli.cli.facts import inputs_of, policy_of
+from harpoon_cli.cli.failovers import Failover
 from harpoon_cli.cli.last_models import last_model
 from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.session import Session
 from harpoon_cli.domain import Pool, PoolId, Prompt
 from harpoon_cli.routing import Decision, Inputs, Policy
-from harpoon_cli.routing.engine import decide_on
+from harpoon_cli.routing.engine import decide_on, failures
 from harpoon_cli.routing.placement import pool_named
 from harpoon_cli.values import Struct, replace
 
@@ -77,9 +78,17 @@ def log_odds(amount: float) -> str:
     return f"{amount + 0.0:+.12f}"  # nothing is +0
 
 
+def by_gates(decision: Decision) -> tuple[Failover, ...]:
+    """The model that the score asked for and a gate removed: one, or none."""
+    if decision.pinned or decision.model == decision.wanted:
+        return ()
+    removed = next(one for one in decision.candidates if one.model == decision.wanted)
+    return (Failover(decision.wanted, None, failures(removed), decision.model),)
+
+
 def tell_choice(session: Session, decision: Decision, *, in_full: bool) -> None:
     """Say on stderr why, where it was asked for; a model other than the one routing wanted is always said."""
-    if decision.model != decision.wanted and not decision.pinned:
+    if by_gates(decision):
         # It may cost more than what was wanted: this is said to whoever asked for quiet too.
         session.screen.warn(f"{decision.model}: {decision.reason}")
     elif in_full:

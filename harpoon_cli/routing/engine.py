@@ -269,7 +269,7 @@ def why_none(found: Undecided, policy: Policy) -> HarpoonError:
         result for result in results if all(gate.verdict is not Verdict.EXCLUDED for gate in result.gates)
     ]
     considered = considered or named or list(results)
-    told = "; ".join(f"{result.model}: {_failures(result)}" for result in considered)
+    told = "; ".join(f"{result.model}: {failures(result)}" for result in considered)
     message = f"no model can take this prompt: {told}"
     failed = [{gate.gate for gate in result.failed} for result in considered]
     if all(gates == {"breaker"} for gates in failed):
@@ -291,7 +291,8 @@ def why_none(found: Undecided, policy: Policy) -> HarpoonError:
     return NothingFits(message, hint="harpoon route-explain shows every gate of every model")
 
 
-def _failures(result: CandidateResult) -> str:
+def failures(result: CandidateResult) -> str:
+    """The gates that removed a candidate, with their reasons."""
     return ", ".join(f"{gate.gate} ({gate.sentence})" for gate in result.failed)
 
 
@@ -302,7 +303,7 @@ def _reason(
         return f"{model} is asked for by name"
     if model != wanted:
         removed = next(result for result in results if result.model == wanted)
-        return f"the score asks for {wanted}, but {_failures(removed)}; {model} is the next that passes"
+        return f"the score asks for {wanted}, but {failures(removed)}; {model} is the next that passes"
     if len(policy.allow or results) == 1:
         return f"{model} is the only model to choose from"
     if margin < 0:

@@ -80,6 +80,25 @@ def test_a_person_reads_it_in_the_receipt(harpoon: Operator, meet: Meet) -> None
     assert "instead of:    qwen-30b, which could not be had in pool pool" in ran.err
 
 
+def test_a_model_that_no_pool_has_room_for_is_among_the_failovers_once(harpoon: Operator, meet: Meet) -> None:
+    crowded = meet()
+    harpoon.configure(MODELS.replace("900", "999999"))
+    ran = harpoon("infer", HARD, "-o", "json")
+    assert (ran.status, ran.data["model"]) == (0, "gemma-270m")
+    [failover] = ran.data["failovers"]
+    assert (failover["model"], failover["pool_id"]) == ("qwen-30b", None)
+    assert (failover["next_model"], failover["next_pool_id"]) == ("gemma-270m", None)
+    assert "capacity (" in failover["reason"]
+    assert failover["reason"] in ran.err
+    assert len(crowded.asked) == 1
+
+
+def test_a_model_that_was_asked_for_by_name_took_nobody_s_place(harpoon: Operator, meet: Meet) -> None:
+    meet()
+    ran = harpoon("infer", HARD, "--model", "gemma-270m", "-o", "json")
+    assert (ran.status, ran.data["failovers"]) == (0, [])
+
+
 def test_nothing_of_either_request_is_left_open(harpoon: Operator, meet: Meet) -> None:
     meet(large_is_refused)
     assert harpoon("infer", HARD).status == 0

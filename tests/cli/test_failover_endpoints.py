@@ -153,8 +153,12 @@ def test_a_breaker_that_is_open_where_one_model_answers_leaves_the_other(harpoon
     harpoon.environ["HARPOON_BREAKER__PROBE_S"] = "1h"
     harpoon("infer", HARD, "--no-stream")
     ran = harpoon("infer", HARD, "--no-stream", "--explain", "-o", "json")
-    assert (ran.status, ran.data["model"], ran.data["failovers"]) == (0, "gemma-270m", [])
+    assert (ran.status, ran.data["model"]) == (0, "gemma-270m")
     assert "the circuit breaker is open" in ran.data["decision"]["reason"]
+    [failover] = ran.data["failovers"]
+    assert failover["reason"].startswith("breaker (the circuit breaker is open: ")
+    assert (failover["model"], failover["pool_id"]) == ("qwen-30b", None)
+    assert (failover["next_model"], failover["next_pool_id"]) == ("gemma-270m", None)
 
 
 def test_a_model_that_a_gate_puts_in_another_s_place_is_told_to_whoever_asked_for_quiet_too(

@@ -31,7 +31,7 @@ from harpoon_cli.cli.leasing import using
 from harpoon_cli.cli.own_weights import installed
 from harpoon_cli.cli.placement import known_pools
 from harpoon_cli.cli.prompts import read_prompt
-from harpoon_cli.cli.routes import Asked, decide_for, only_pool, tell_choice
+from harpoon_cli.cli.routes import Asked, by_gates, decide_for, only_pool, tell_choice
 from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import (
@@ -63,8 +63,8 @@ class InferData(Struct, frozen=True):
 
     first_token_s and total_s are measured from the sending of the prompt; cost is the lease's, or where
     nothing is leased that of the tokens, with --cascade that of both models, None where no price is known or
-    the lease is not this command's own. failovers are
-    the slices that could not be had before. cascade is there with --cascade, decision with --explain.
+    the lease is not this command's own. failovers are the models and slices that were to answer before and
+    could not be had. cascade is there with --cascade, decision with --explain.
     """
 
     text: str
@@ -178,6 +178,7 @@ async def infer(
         answered = await on_endpoint(session, platform, question)
     if session_name is not None:
         _remember(session, session_name, answered.question.model.name)
+    answered.failovers[:0] = by_gates(question.decision)
     return _outcome(answered, explain=explain, cascade=told)
 
 
@@ -335,7 +336,7 @@ def _facts(data: InferData) -> list[tuple[str, Cell | str]]:
 
 def _passed_over(failover: Failover) -> str:
     if failover.pool_id is None:
-        return f"{failover.model}, which gave no answer"
+        return f"{failover.model}, which could not answer"
     return f"{failover.model}, which could not be had in pool {failover.pool_id}"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from harpoon_cli.errors import StorageFault, UsageFault
 from harpoon_cli.routing.outcomes import Outcome, parse, to_line
 from harpoon_cli.routing.weights import Weights
-from harpoon_cli.routing.weights_file import LARGEST_FILE, dump, load
+from harpoon_cli.routing.weights_file import LARGEST_FILE, dump, load_own
 from harpoon_cli.settings.files import read_small, write_whole
 from harpoon_cli.settings.paths import make_private, state_dir
 
@@ -30,12 +30,15 @@ def outcomes_path() -> Path:
 
 
 def installed() -> Weights | None:
-    """The operator's own weights, None where there are none; `ConfigurationFault` for unusable ones."""
+    """The operator's own weights over the shipped ones, None where there are none of their own.
+
+    `ConfigurationFault` for unusable ones.
+    """
     path = weights_path()
     if not os.path.lexists(path):
         return None
     content, _ = read_small(path, "the file of routing weights", limit=LARGEST_FILE)
-    return load(content, str(path))
+    return load_own(content, str(path))
 
 
 def install(weights: Weights) -> Path:

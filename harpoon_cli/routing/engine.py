@@ -101,7 +101,7 @@ def examine(
         small_is_right=_small_is_right(scored, weights),
         prompt_tokens=question.prompt_tokens,
         candidates=results,
-        quality=weights.quality if scored.familiarity.familiar else QUALITY,
+        quality=weights.quality_for(scored.kind) if scored.familiarity.familiar else QUALITY,
     )
     return found if chosen else _undecided(found, policy)
 

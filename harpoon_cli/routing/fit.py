@@ -39,13 +39,16 @@ _LEAST_SLOPE = 0.05
 class Fitted(Struct, frozen=True):
     """Weights, and for each outcome, in order, what a fit that did not see it makes of it.
 
-    scores are log-odds that the large model is needed; small_is_right are probabilities, None where nothing
-    was fitted for that kind of prompt.
+    scores are log-odds that the large model is needed, ranks where each stands among those of its kind, from
+    0 to 1; small_is_right are probabilities. kinds name the weights; None where nothing was fitted for that
+    kind of prompt, as small_is_right then is.
     """
 
     weights: Weights
     scores: tuple[float, ...]
+    ranks: tuple[float, ...]
     small_is_right: tuple[float | None, ...]
+    kinds: tuple[str | None, ...]
 
 
 class _Part(Struct, frozen=True):
@@ -60,6 +63,7 @@ def fit(outcomes: Sequence[Outcome], quality: Quality) -> Fitted:
     """Weights fitted on outcomes, called what `quality` says; ValueError where no kind has enough rows."""
     measured = [measure(outcome) for outcome in outcomes]
     kinds: dict[str, KindWeights] = {}
+    fitted_as: list[str | None] = [None] * len(measured)
     by_hand = [score(one.reading, None).total for one in measured]
     scores, ranks = list(by_hand), _ranks(by_hand)
     probabilities: list[float | None] = [None] * len(measured)
@@ -67,13 +71,13 @@ def fit(outcomes: Sequence[Outcome], quality: Quality) -> Fitted:
         part = _fit_kind([measured[place] for place in places])
         kinds[kind] = part.weights
         for place, value, probability in zip(places, part.scores, part.small_is_right, strict=True):
-            scores[place], probabilities[place] = value, probability
+            scores[place], probabilities[place], fitted_as[place] = value, probability, kind
         for place, rank in zip(places, _ranks(part.scores), strict=True):
             ranks[place] = rank
     if not kinds:
         raise ValueError(f"{len(outcomes)} outcomes are too few; {FEWEST_ROWS} are needed")
-    weights = Weights(quality, kinds, _quantiles(by_hand), _won(ranks, [one.gain for one in outcomes]))
-    return Fitted(weights, tuple(scores), tuple(probabilities))
+    weights = Weights(quality, kinds, _quantiles(by_hand), won(ranks, [one.gain for one in outcomes]))
+    return Fitted(weights, tuple(scores), tuple(ranks), tuple(probabilities), tuple(fitted_as))
 
 
 def _ranks(scores: Sequence[float]) -> list[float]:
@@ -82,13 +86,13 @@ def _ranks(scores: Sequence[float]) -> list[float]:
     return [bisect_left(ordered, score) / len(ordered) for score in scores]
 
 
-def _won(ranks: Sequence[float], gains: Sequence[float]) -> tuple[float, ...]:
+def won(ranks: Sequence[float], gains: Sequence[float]) -> tuple[float, ...]:
     """The share of the gain won by the highest 0, 1, … 100 % of the ranks; 0 where nothing is gained."""
     total = math.fsum(gains)
     best_first = [gain for _, gain in sorted(zip(ranks, gains, strict=True), key=lambda one: -one[0])]
-    won = [0.0, *accumulate(best_first)]
+    gained = [0.0, *accumulate(best_first)]
     places = (round(step * len(gains) / _STEPS) for step in range(_STEPS + 1))
-    return tuple(round(won[place] / total, _DIGITS) if total > 0 else 0.0 for place in places)
+    return tuple(round(gained[place] / total, _DIGITS) if total > 0 else 0.0 for place in places)
 
 
 def _quantiles(scores: Sequence[float]) -> tuple[float, ...]:

@@ -46,7 +46,7 @@ def threshold(terms: Terms, rungs: Sequence[Candidate], step: int) -> Threshold:
 
 def _base(terms: Terms) -> Part:
     policy, weights = terms.policy, terms.weights
-    share = policy.share if policy.quality is None else weights.share_for(policy.quality)
+    share = policy.share if policy.quality is None else weights.share_for(policy.quality, terms.kind)
     if share is None:
         return Part("base", policy.base, "log-odds asked for before a larger model is used")
     asked = f"{share:.0%} of {'its kind of prompts' if terms.kind else 'prompts'} reach it"

@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 
 from harpoon_cli.routing.decision import Quality
 from harpoon_cli.routing.wording import Wording
-from harpoon_cli.values import Struct
+from harpoon_cli.values import Struct, replace
 
 INTERCEPT = -2.2
 """Log-odds for an empty prompt, by the weights set by hand."""
@@ -63,7 +63,7 @@ class KindWeights(Struct, frozen=True):
     most it measured in training, beyond which it is not believed to say more. wording gives the weights of
     words, opened when it is first asked. least_known is the share of known words below which a prompt is
     unfamiliar. rows is how many outcomes these weights were fitted on; quantiles are their scores at 0, 1, …
-    100 %, each by a fit that did not see it.
+    100 %, each by a fit that did not see it. figures, where there are any, are those of these rows alone.
     """
 
     rows: int
@@ -74,6 +74,7 @@ class KindWeights(Struct, frozen=True):
     least_known: float
     small_is_right: Calibration
     quantiles: tuple[float, ...]
+    figures: tuple[tuple[str, float], ...] = ()
 
 
 class Weights(Struct, frozen=True):
@@ -81,16 +82,32 @@ class Weights(Struct, frozen=True):
 
     hand_quantiles are the scores of all outcomes at 0, 1, … 100 % by the weights set by hand; won is the
     share of the large model's gain that is won when the highest 0, 1, … 100 % of each kind are given to it.
+    others serve the kinds that these do not know.
     """
 
     quality: Quality
     kinds: Mapping[str, KindWeights]
     hand_quantiles: tuple[float, ...]
     won: tuple[float, ...]
+    others: Weights | None = None
 
     def of(self, kind: str) -> KindWeights | None:
         """The weights for a kind, those for the rest where it has none of its own; None where neither is."""
-        return self.kinds.get(kind) or self.kinds.get(REST)
+        kinds = self._judging(kind).kinds
+        return kinds.get(kind) or kinds.get(REST)
+
+    def _judging(self, kind: str | None) -> Weights:
+        """These, or the others where only they know the kind."""
+        others = self.others
+        return others if others and kind not in self.kinds and kind in others.kinds else self
+
+    def quality_for(self, kind: str) -> Quality:
+        """Of the weights that judge prompts of this kind, with their figures for it where they have such."""
+        judging, fitted = self._judging(kind), self.of(kind)
+        quality = judging.quality
+        if judging is not self:
+            return replace(quality, note=f"Your own weights know nothing of {kind}: {quality.note}")
+        return replace(quality, figures=fitted.figures) if fitted and fitted.figures else quality
 
     def base_for(self, share: float, kind: str | None) -> float:
         """The score that a share (0 to 1) of the prompts of a kind lies above; None: of all, by hand.
@@ -104,10 +121,10 @@ class Weights(Struct, frozen=True):
         low = min(int(place), len(quantiles) - 2)
         return quantiles[low] + (quantiles[low + 1] - quantiles[low]) * (place - low)
 
-    def share_for(self, quality: float) -> float:
+    def share_for(self, quality: float, kind: str | None) -> float:
         """The least share of such prompts, 0 to 1, with which `quality` of the large model's gain is won."""
-        steps = len(self.won) - 1
-        return next((step / steps for step, won in enumerate(self.won) if won >= quality), 1.0)
+        won = self._judging(kind).won
+        return next((step / (len(won) - 1) for step, share in enumerate(won) if share >= quality), 1.0)
 
 
 QUALITY = Quality(

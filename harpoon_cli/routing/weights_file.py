@@ -18,6 +18,7 @@ from harpoon_cli.errors import ConfigurationFault
 from harpoon_cli.routing.decision import Quality
 from harpoon_cli.routing.weights import Calibration, KindWeights, Weights
 from harpoon_cli.routing.wording import Wording
+from harpoon_cli.values import replace
 
 FORMAT = "harpoon routing weights 2"
 LARGEST_FILE = 4 * 1024 * 1024
@@ -33,6 +34,11 @@ _LARGEST = 1e6
 def shipped() -> Weights:
     """The weights that come with harpoon."""
     return load(data_beside(__file__, _SHIPPED), "the file of weights that comes with harpoon")
+
+
+def load_own(content: bytes, where: str) -> Weights:
+    """The weights in an operator's file; what it does not know is judged by those that come with harpoon."""
+    return replace(load(content, where), others=shipped())
 
 
 def dump(weights: Weights) -> bytes:
@@ -72,6 +78,7 @@ def _header_of(kind: KindWeights) -> dict[str, object]:
             "of_score": kind.small_is_right.of_score,
         },
         "quantiles": kind.quantiles,
+        **({"figures": dict(kind.figures)} if kind.figures else {}),
     }
 
 
@@ -104,7 +111,7 @@ def _load(content: bytes) -> Weights:
         weights=str(header["name"]),
         note=str(header["note"]),
         source=str(header["source"]),
-        figures=tuple((str(name), _number(value)) for name, value in header["figures"].items()),
+        figures=tuple(_numbers(header["figures"]).items()),
         licence=str(header["licence"]),
         training_sha256=str(header["training_sha256"]),
         fitted=str(header["fitted"]),
@@ -136,14 +143,15 @@ def _kind(header: Mapping[str, object], groups: tuple[tuple[str, int], ...], bod
     return KindWeights(
         rows=_count(header["rows"]),
         intercept=_number(header["intercept"]),
-        signals=_signals(header["signals"]),
+        signals=_numbers(header["signals"]),
         ranges={name: _range(value) for name, value in _object(header["ranges"]).items()},
         wording=cache(partial(_wording, _number(header["scale"]), groups, body)),
         least_known=_number(header["least_known"]),
         small_is_right=Calibration(
-            _number(small["intercept"]), _signals(small["signals"]), _number(small["of_score"])
+            _number(small["intercept"]), _numbers(small["signals"]), _number(small["of_score"])
         ),
         quantiles=_ordered(header["quantiles"]),
+        figures=tuple(_numbers(header.get("figures", {})).items()),
     )
 
 
@@ -181,7 +189,7 @@ def _ordered(value: object) -> tuple[float, ...]:
     return numbers
 
 
-def _signals(value: object) -> dict[str, float]:
+def _numbers(value: object) -> dict[str, float]:
     return {name: _number(weight) for name, weight in _object(value).items()}
 
 

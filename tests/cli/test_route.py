@@ -51,6 +51,9 @@ def test_weights_that_prove_better_are_used_from_then_on(harpoon: Operator) -> N
     assert not before["score"]["familiarity"]["familiar"]
     assert after["score"]["familiarity"]["familiar"]
     assert after["quality"]["weights"] == "fitted on mine.jsonl"
+    assert "Your own weights" in after["quality"]["note"]
+    listed = harpoon("route-explain", f"{HARDER}? A. one B. two C. three", "-o", "json").data
+    assert listed["quality"]["weights"] != "fitted on mine.jsonl"
     assert after["small_is_right"] < 0.5
 
 
@@ -59,7 +62,9 @@ def test_a_person_reads_the_figures_beside_length_and_chance(harpoon: Operator) 
     assert "240 about 240 questions" in ran.out
     assert "fitted weights\t" in ran.out
     assert "random order\t0.500 (0.500 to 0.500)\t50.0 (50.0 to 50.0)\t80.0 (80.0 to 80.0)" in ran.out
-    assert f"note: routing uses {weights_of(harpoon)} from now on" in ran.err
+    assert "other\t240\t" in ran.out
+    assert "\tbetter\n" in ran.out
+    assert f"note: routing uses {weights_of(harpoon)} from now on for other; for other kinds" in ran.err
 
 
 def test_weights_that_are_no_better_are_refused_and_those_in_use_stay(harpoon: Operator) -> None:

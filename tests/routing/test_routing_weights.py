@@ -132,8 +132,10 @@ def test_half_of_familiar_prompts_are_above_the_base_for_half() -> None:
         assert weights.base_for(1.0, kind) == pytest.approx(fitted.quantiles[0])
         assert weights.base_for(0.0, kind) == pytest.approx(fitted.quantiles[-1])
     assert weights.base_for(0.5, None) == weights.hand_quantiles[50]
-    assert weights.share_for(0.0) == 0
-    assert weights.share_for(0.5) <= weights.share_for(0.8) <= weights.share_for(1.0) <= 1
+    shares = [weights.share_for(quality, None) for quality in (0.0, 0.5, 0.8, 1.0)]
+    assert shares[0] == 0
+    assert shares == sorted(shares)
+    assert shares[-1] <= 1
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,9 @@ class Making(Struct, frozen=True):
 
 @lru_cache(maxsize=1)
 def _weights(content: bytes) -> Weights:
-    from harpoon_cli.routing.weights_file import load
+    from harpoon_cli.routing.weights_file import load_own
 
-    return load(content, "the file of routing weights")
+    return load_own(content, "the file of routing weights")
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from harpoon_cli.cli.prompts import read_prompt
 from harpoon_cli.cli.session import Session
 from harpoon_cli.errors import UsageFault, WeightsRefused
 from harpoon_cli.render.outcome import Cell, Column, Facts, Outcome, Table, Tone
+from harpoon_cli.render.words import UNKNOWN
 from harpoon_cli.routing.calibrate import Report, calibrate
 from harpoon_cli.routing.measures import Interval
 from harpoon_cli.routing.outcomes import Outcome as ModelOutcome
@@ -88,7 +89,8 @@ async def calibrate_(
     """Fit the routing weights on outcomes of your own models; they are used if they prove better.
 
     A row is {"prompt": "…", "small": 0, "large": 1, "group": "…"}: results from 0 to 1; rows about the same
-    question share a group. Weights that do not beat both a random order and the prompt's length are refused.
+    question share a group. Weights that do not beat both a random order and the prompt's length are refused,
+    kind of prompt by kind; the weights that come with harpoon then judge that kind.
     """
     path = outcomes or outcomes_path()
     rows = read_outcomes(path)
@@ -96,13 +98,17 @@ async def calibrate_(
         weights, report = calibrate(rows, f"fitted on {path.name}", day=datetime.now(UTC).date().isoformat())
     except ValueError as cause:
         raise UsageFault(f"{path}: {cause}", hint="harpoon route record collects outcomes") from cause
-    views: list[Facts | Table] = [_summary(report), _orders(report)]
+    views: list[Facts | Table] = [_summary(report), _orders(report), _kinds(report)]
     if report.refused:
         refusal = WeightsRefused(f"the weights are not used: {report.refused}", hint="collect more outcomes")
         data = CalibrateData(report, None)
         return Outcome(data=data, views=views, errors=[refusal], exit=refusal.exit)
     installed = None if dry_run else str(install(weights))
-    notes = [f"routing uses {installed} from now on; without that file, the weights that come with harpoon"]
+    kinds = ", ".join(one.kind for one in report.kinds if one.refused is None)
+    notes = [
+        f"routing uses {installed} from now on for {kinds}; for other kinds, and without that file, "
+        "the weights that come with harpoon"
+    ]
     return Outcome(
         data=CalibrateData(report, installed),
         views=views,
@@ -174,12 +180,10 @@ def _mark(result: float) -> Cell:
 
 def _summary(report: Report) -> Facts:
     error = report.calibration_error
-    kinds = ", ".join(f"{kind} ({rows})" for kind, rows in report.kinds)
     return Facts(
         [
             ("outcomes", f"{report.rows} about {report.groups} questions"),
             ("right", f"small model {report.small_right:.1%}, large model {report.large_right:.1%}"),
-            ("fitted kinds", kinds),
             ("ECE of P(small is right)", _told(error) if error else "not known"),
             ("beats a random order", f"in {report.sure:.0%} of draws of the rows"),
         ]
@@ -197,6 +201,25 @@ def _orders(report: Report) -> Table:
         [order.name, _told(ranking.apgr), _told(ranking.cpt50, 100), _told(ranking.cpt80, 100)]
         for order in report.orders
         for ranking in [order.ranking]
+    ]
+    return Table(columns, rows)
+
+
+def _kinds(report: Report) -> Table:
+    columns = [
+        Column("kind", "kind of prompt"),
+        Column("rows", "outcomes", right=True),
+        Column("apgr", "APGR (95 %)", right=True),
+        Column("used", "fitted weights"),
+    ]
+    rows: list[Sequence[Cell | str]] = [
+        [
+            one.kind,
+            str(one.rows),
+            _told(one.orders[0].ranking.apgr) if one.orders else UNKNOWN,
+            Cell(f"refused: {one.refused}", Tone.WARN) if one.refused else Cell("better", Tone.GOOD),
+        ]
+        for one in report.kinds
     ]
     return Table(columns, rows)
 

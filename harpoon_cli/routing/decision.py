@@ -266,7 +266,25 @@ class Quality(Struct, frozen=True):
     rebuild: str = ""
 
 
-class Decision(Struct, frozen=True):
+class _Found(Struct, frozen=True):
+    """What came of looking at all candidates, whether or not one of them passes; see `Decision`."""
+
+    model: str | None
+    wanted: str
+    pinned: bool
+    reason: str
+    margin: float
+    score: Score
+    threshold: Threshold
+    small_is_right: float | None
+    prompt_tokens: int
+    candidates: tuple[CandidateResult, ...]
+    quality: Quality
+    inputs: Inputs | None = None
+    counterfactuals: tuple[Counterfactual, ...] | None = None
+
+
+class Decision(_Found, frozen=True):
     """Which model, and the whole reason.
 
     model: the one to use. wanted: the one the score alone asks for. They differ where `model` was pinned or
@@ -278,36 +296,12 @@ class Decision(Struct, frozen=True):
     """
 
     model: str
-    wanted: str
-    pinned: bool
-    reason: str
-    margin: float
-    score: Score
-    threshold: Threshold
-    small_is_right: float | None
-    prompt_tokens: int
-    candidates: tuple[CandidateResult, ...]
-    quality: Quality
-    inputs: Inputs | None = None
-    counterfactuals: tuple[Counterfactual, ...] | None = None
 
 
-class Undecided(Struct, frozen=True):
+class Undecided(_Found, frozen=True):
     """What a decision is where no model passes its gates: all but a model; reason says what is in the way."""
 
     model: None
-    wanted: str
-    pinned: bool
-    reason: str
-    margin: float
-    score: Score
-    threshold: Threshold
-    small_is_right: float | None
-    prompt_tokens: int
-    candidates: tuple[CandidateResult, ...]
-    quality: Quality
-    inputs: Inputs | None = None
-    counterfactuals: tuple[Counterfactual, ...] | None = None
 
 
 Examined = Decision | Undecided

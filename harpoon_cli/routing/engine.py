@@ -38,7 +38,7 @@ from harpoon_cli.routing.score import score
 from harpoon_cli.routing.threshold import Terms, threshold
 from harpoon_cli.routing.weights import QUALITY, Weights
 from harpoon_cli.routing.weights_file import shipped
-from harpoon_cli.values import replace
+from harpoon_cli.values import fields, replace
 
 T = TypeVar("T")
 
@@ -145,19 +145,8 @@ def _decided(found: Examined, policy: Policy) -> Decision:
 
 def _undecided(found: Decision, policy: Policy) -> Undecided:
     """The same without a model."""
-    told = Undecided(
-        model=None,
-        wanted=found.wanted,
-        pinned=found.pinned,
-        reason="",
-        margin=found.margin,
-        score=found.score,
-        threshold=found.threshold,
-        small_is_right=found.small_is_right,
-        prompt_tokens=found.prompt_tokens,
-        candidates=found.candidates,
-        quality=found.quality,
-    )
+    values = {one.name: getattr(found, one.name) for one in fields(found)}
+    told = Undecided(**{**values, "model": None, "reason": ""})
     return replace(told, reason=why_none(told, policy).message)
 
 

@@ -11,10 +11,10 @@ from harpoon_cli.values import Struct
 
 
 class Spent(Struct, frozen=True):
-    """used is the share of the budget, 0 to 1; left is not below nothing."""
+    """used is the share of the budget, 0 to 1."""
 
     used: float
-    left: Money
+    budget: Money
 
 
 def spent(session: Session) -> Spent | None:
@@ -40,4 +40,4 @@ def spent(session: Session) -> Spent | None:
         )
     total = sum(counted, Decimal(0))
     used = min(float(total / routing.budget), 1.0) if routing.budget else 1.0
-    return Spent(used, Money(max(routing.budget - total, Decimal(0)), currency, Origin.ESTIMATED))
+    return Spent(used, Money(routing.budget, currency, Origin.ESTIMATED))

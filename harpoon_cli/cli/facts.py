@@ -78,7 +78,7 @@ def _told(settings: Settings, url: str | None) -> tuple[float | None, int | None
 def _within_budget(session: Session, policy: Policy) -> Policy:
     """The policy with what the ledger says of the budget, where there is one."""
     found = spent(session)
-    return policy if found is None else replace(policy, budget_used=found.used, budget_left=found.left)
+    return policy if found is None else replace(policy, budget_used=found.used, budget=found.budget)
 
 
 def _looked_at(pool: Pool) -> Pool:

@@ -6,11 +6,13 @@ beside it, and a margin is score minus threshold.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 
 from harpoon_cli.domain import Model, Money, Pool, PoolId, Price, Prompt, Requirements
-from harpoon_cli.values import Struct
+from harpoon_cli.values import Struct, replace
+
+_SHARE_DIGITS = Context(prec=12)
 
 
 class Refusal(Struct, frozen=True):
@@ -60,8 +62,8 @@ class Policy(Struct, frozen=True):
     The rest adds to the threshold, None or 0 for nothing. usd_per_log_odds: what one log-odds is worth,
     against the difference in expected cost; s_per_log_odds: the same for the difference in predicted latency.
     session_model: the model that answered last in this session, kept unless the score is `stickiness` further
-    on. budget_used: which share (0 to 1) of the budget is spent; all of it adds `pressure`. budget_left: what
-    a lease may still cost by the budget.
+    on. budget: what leases may cost together; budget_used: which share (0 to 1) of it is spent, all of it
+    adds `pressure`.
     """
 
     allow: tuple[str, ...] = ()
@@ -81,7 +83,15 @@ class Policy(Struct, frozen=True):
     regions: tuple[str, ...] = ()
     max_cost: Decimal | None = None
     deadline_s: float | None = None
-    budget_left: Money | None = None
+    budget: Money | None = None
+
+    @property
+    def budget_left(self) -> Money | None:
+        """What a lease may still cost by the budget; a share has no more digits that count."""
+        if self.budget is None:
+            return None
+        left = self.budget.amount * (1 - Decimal(repr(self.budget_used)))
+        return replace(self.budget, amount=left.normalize(_SHARE_DIGITS))
 
 
 class Known(Struct, frozen=True):

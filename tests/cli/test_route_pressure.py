@@ -90,6 +90,15 @@ def test_a_budget_that_were_spent_can_be_assumed(harpoon: Operator) -> None:
     assert threshold(harpoon, "--what-if", "budget.used=0.5")["budget"] == 0.5
 
 
+def test_the_gate_judges_by_the_share_that_is_assumed(live: Operator) -> None:
+    live.environ["HARPOON_ROUTING__BUDGET"] = "5"
+    half = live("route-explain", "Hello", "--what-if", "budget.used=0.5", "-o", "json")
+    assert "2.5 USD left of the budget pay for" in half.out
+    ran = live("route-explain", "Hello", "--what-if", "budget.used=1", "-o", "json")
+    assert (ran.status, ran.json["errors"][0]["code"]) == (10, "cost_ceiling")
+    assert "the budget is spent" in ran.json["errors"][0]["message"]
+
+
 def cost_of_all(operator: Operator) -> float:
     [total] = operator("leases", "--cost", "-o", "json").data["total"]
     return float(total["amount"])
@@ -106,7 +115,7 @@ def test_what_leases_have_cost_presses_on_the_threshold(live: Operator) -> None:
         "budget"
     ] == pytest.approx(2.0, rel=1e-3)
     policy = ran.data["inputs"]["policy"]
-    assert float(policy["budget_left"]["amount"]) == pytest.approx(spent * 3, rel=1e-3)
+    assert float(policy["budget"]["amount"]) == pytest.approx(spent * 4)
     assert "25% of the budget is used" in live("route-explain", "Hello").out
 
 

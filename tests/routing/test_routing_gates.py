@@ -194,7 +194,7 @@ policies = st.builds(
     s_per_log_odds=st.none() | st.floats(1e-3, 100),
     session_model=st.none() | st.sampled_from(["small", "large"]),
     budget_used=st.floats(0, 1),
-    budget_left=st.none()
+    budget=st.none()
     | st.builds(
         Money, st.decimals(0, 1, places=4), st.sampled_from(["USD", "EUR"]), st.just(Origin.ESTIMATED)
     ),
@@ -238,20 +238,25 @@ LEFT = Money(Decimal("0.005"), "USD", Origin.ESTIMATED)
 @pytest.mark.parametrize(
     ("policy", "verdict", "sentence"),
     [
-        (Policy(budget_left=LEFT), Verdict.NOT_NOW, "0.005 USD left of the budget do not pay for 6 s"),
-        (Policy(budget_left=replace(LEFT, amount=Decimal(0))), Verdict.NOT_NOW, "the budget is spent"),
+        (Policy(budget=LEFT), Verdict.NOT_NOW, "0.005 USD left of the budget do not pay for 6 s"),
+        (Policy(budget=replace(LEFT, amount=Decimal(0))), Verdict.NOT_NOW, "the budget is spent"),
         (
-            Policy(budget_left=replace(LEFT, currency="EUR")),
+            Policy(budget=replace(LEFT, currency="EUR")),
             Verdict.PASSED,
             "not known: the budget is not in USD",
         ),
         (
-            Policy(budget_left=LEFT, max_cost=Decimal("0.001")),
+            Policy(budget=LEFT, max_cost=Decimal("0.001")),
             Verdict.NEVER,
             "0.001 USD do not pay for 6 s",
         ),
         (
-            Policy(budget_left=replace(LEFT, amount=Decimal(1)), max_cost=Decimal(2)),
+            Policy(budget=replace(LEFT, amount=Decimal("0.01")), budget_used=0.7),
+            Verdict.NOT_NOW,
+            "0.003 USD left of the budget do not pay for 6 s",
+        ),
+        (
+            Policy(budget=replace(LEFT, amount=Decimal(1)), max_cost=Decimal(2)),
             Verdict.PASSED,
             "2 USD and 1 USD left of the budget pay for 6 s",
         ),

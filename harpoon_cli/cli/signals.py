@@ -94,8 +94,10 @@ class Signals:
         if self.first is not None:
             self._end_at_once(signal.Signals(number))
         self.first = signal.Signals(number)
-        self._loop.call_soon_threadsafe(self._cancel)
         signal.setitimer(signal.ITIMER_REAL, HEARD_WITHIN_S)
+        if self._task is None and self._session.keeps is not None:
+            return  # the id of a lease is being told, which takes no time; it comes too late for that
+        self._loop.call_soon_threadsafe(self._cancel)
         self._session.screen.stop_answering()
 
     def _cancel(self) -> None:
@@ -104,8 +106,10 @@ class Signals:
             self._task.cancel()
 
     def _not_heard(self, _number: int, _frame: FrameType | None) -> None:
-        """Break off what blocks the loop, where no lease depends on it."""
-        if self._task is not None and not self._session.may_hold_a_lease():
+        """Break off what blocks the loop: the telling of a result, and work that no lease depends on."""
+        if self._task is None:
+            self._session.screen.stop_answering()
+        elif not self._session.may_hold_a_lease():
             raise ReaderGone("a signal says to stop")
 
     def _end_at_once(self, number: signal.Signals) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sqlite3
 
 import pytest
 
+from harpoon_cli.render.sink import Sink
 from tests.cli.rig import SANDBOX_NOTE, Operator
 from tests.sandbox.harness import KEY
 
@@ -338,3 +340,19 @@ def test_a_lease_that_cannot_be_written_down_as_kept_is_not_said_to_be(
     ran = live("allocate", "-m", "gemma-270m", "-q")
     assert ran.status == 11
     assert "cannot be written down as kept, and is given back" in ran.err + capfd.readouterr().err
+
+
+def test_a_signal_while_the_id_of_a_kept_lease_is_told_comes_too_late(
+    live: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Sink.write
+
+    def struck(sink: Sink, text: str) -> None:
+        signal.raise_signal(signal.SIGINT)
+        write(sink, text)
+
+    monkeypatch.setattr(Sink, "write", struck)
+    ran = live("allocate", "-m", "gemma-270m", "-q")
+    monkeypatch.undo()
+    assert ran.status == 0, ran.err
+    assert live("leases", "-q").out == ran.out != ""

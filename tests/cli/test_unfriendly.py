@@ -11,6 +11,7 @@ import sys
 from fcntl import F_SETPIPE_SZ, fcntl, ioctl
 from pathlib import Path
 from termios import FIONREAD
+from time import monotonic
 from typing import IO
 
 import pytest
@@ -307,3 +308,31 @@ def test_a_reader_that_does_not_read_keeps_no_signal_from_the_release(tmp_path: 
     os.close(read)
     assert blocked.returncode == 143
     assert b"released: yes" in err
+
+
+def _until_it_waits_to_write(process_id: int) -> None:
+    ends_at = monotonic() + PATIENCE_S
+    while "pipe_write" not in Path(f"/proc/{process_id}/wchan").read_text():
+        assert monotonic() < ends_at, "it never came to write"
+
+
+@pytest.mark.skipif(not Path("/proc/self/wchan").exists(), reason="needs Linux's /proc")
+def test_a_signal_gives_back_a_lease_whose_id_nobody_reads(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    fcntl(write, F_SETPIPE_SZ, 4096)
+    os.write(write, b"x" * 4096)
+    with subprocess.Popen(
+        [*HARPOON, "allocate", "-m", "gemma-270m", "-v"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path),
+    ) as blocked:
+        assert blocked.stderr is not None
+        said = next((line for line in blocked.stderr if b"ready" in line), b"")
+        assert said, "it ended before the lease was ready"
+        _until_it_waits_to_write(blocked.pid)
+        blocked.send_signal(signal.SIGINT)
+        _, err = blocked.communicate(timeout=PATIENCE_S)
+    os.close(read)
+    assert blocked.returncode == 9
+    assert b"could not be written; it is given back" in err

@@ -80,6 +80,18 @@ def test_arguments_and_status_pass_through_it_as_they_are(tmp_path: Path) -> Non
     assert ran(installed(tmp_path / "bin"), "nonsense").returncode == 2
 
 
+def test_a_copy_without_its_entry_and_an_entry_without_its_python_are_told(tmp_path: Path) -> None:
+    alone = tmp_path / "copy"
+    alone.write_text(LAUNCHER.read_text())
+    alone.chmod(0o755)
+    missing = f"error: this is the launcher of harpoon alone: there is no {tmp_path}/harpoon-python\n"
+    gone = "error: the Python that harpoon was installed for is gone: /gone/python3\n"
+    for harpoon, said in ((alone, missing), (installed(tmp_path / "bin", "#!/gone/python3\n"), gone)):
+        done = ran(harpoon, "pools")
+        assert (done.returncode, done.stdout) == (127, "")
+        assert done.stderr.startswith(f"{said}hint: install it anew")
+
+
 def test_where_a_signal_cannot_be_held_back_it_starts_all_the_same(tmp_path: Path) -> None:
     harpoon = installed(tmp_path / "bin")
     other = tmp_path / "env"

@@ -24,7 +24,8 @@ from harpoon_cli.bench.planning.plan import fingerprint
 from harpoon_cli.bench.run import Run, Terms
 from harpoon_cli.bench.spreading import spread_worker
 from harpoon_cli.bench.spreading.spread import Spread, cluster, offset_of
-from harpoon_cli.bench.spreading.spread_worker import PartOrder, fire_part
+from harpoon_cli.bench.spreading.spread_worker import Part as FiredPart
+from harpoon_cli.bench.spreading.spread_worker import PartOrder, alive, fire_part
 from harpoon_cli.errors import ConfigurationFault, NotSent, UsageFault
 from harpoon_cli.values import replace
 from tests.bench.engine.range import CHAT, Gate, served, target
@@ -225,6 +226,28 @@ def test_a_part_that_nobody_asks_after_is_stopped(monkeypatch: pytest.MonkeyPatc
     with served(gate.script) as server:
         part = run(fire_part(order(plan=endless, plan_digest=fingerprint(endless), terms=terms(server))))
     assert part.missing[0].startswith("it was stopped after")
+
+
+def test_engines_of_a_part_have_longer_to_tell_the_rest_than_those_of_a_run_that_somebody_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Run, "stopped_within_s", 0.0)
+    endless = plan("closed:concurrency=2,for=1h")
+
+    async def stopped_once_asked() -> FiredPart:
+        one = order(plan=endless, plan_digest=fingerprint(endless), terms=terms(server))
+        firing = asyncio.create_task(fire_part(one))
+        while gate._now < 2:
+            await asyncio.sleep(0.01)
+        await alive(one.key, True)
+        return await firing
+
+    gate = Gate(1_000_000, CHAT_ANSWER)
+    with served(gate.script) as server:
+        part = run(stopped_once_asked())
+    assert len(part.missing) == 1
+    assert part.recording is not None
+    assert part.recording.errors == {"stopped": 2}
 
 
 @needs_dask

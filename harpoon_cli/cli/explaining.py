@@ -44,7 +44,8 @@ def outcome_of(inputs: Inputs, weights: Weights | None) -> Outcome:
 
 def views_of(decision: Examined) -> list[Table | Facts]:
     """The whole decision. The amounts are printed to the last digit that counts, so that they add up."""
-    views: list[Table | Facts] = [_choice(decision), _sum(decision), _candidates(decision), _gates(decision)]
+    views: list[Table | Facts] = [_choice(decision), _sum(decision), _candidates(decision)]
+    views += [*_not_known(decision), _gates(decision)]
     if decision.counterfactuals is not None:
         views.append(_counterfactuals(decision.counterfactuals))
     return [*views, _quality(decision.quality)]
@@ -146,10 +147,11 @@ def _candidates(decision: Examined) -> Table:
         Column("latency", "latency", right=True),
         Column("against", "against it"),
     ]
-    return Table(columns, [_candidate_row(one) for one in decision.candidates])
+    assumed = decision.inputs.assumed if decision.inputs else ()
+    return Table(columns, [_candidate_row(one, assumed) for one in decision.candidates])
 
 
-def _candidate_row(result: CandidateResult) -> Sequence[Cell | str]:
+def _candidate_row(result: CandidateResult, assumed: Sequence[str]) -> Sequence[Cell | str]:
     return [
         result.model,
         Cell("yes", Tone.GOOD) if result.passed else Cell("no", Tone.WARN),
@@ -157,9 +159,30 @@ def _candidate_row(result: CandidateResult) -> Sequence[Cell | str]:
         result.pool or words.UNKNOWN,
         words.money(result.cost.money if result.cost else None),
         words.money(result.lease_cost),
-        words.duration(result.latency_s),
+        _latency(result, assumed),
         "; ".join(f"{gate.gate}: {gate.sentence}" for gate in result.failed) or words.UNKNOWN,
     ]
+
+
+def _latency(result: CandidateResult, assumed: Sequence[str]) -> str:
+    if result.latency_s is None:
+        return words.UNKNOWN
+    keys = [one.partition("=")[0].strip().lower() for one in assumed]
+    origin = "assumed" if f"latency.{result.model}" in keys else "measured"
+    return f"{words.duration(result.latency_s)} {origin}"
+
+
+def _not_known(decision: Examined) -> list[Facts]:
+    """What would fill the columns in which nothing stands, in one line; none where all of them are filled."""
+    candidates = decision.candidates
+    lacking: list[str] = []
+    if any(one.cost is None for one in candidates):
+        lacking.append("tokens by usd_per_million_input and usd_per_million_output in [models.NAME]")
+    if any(one.latency_s is None for one in candidates):
+        lacking.append("latency, and with it the lease, by a first answer of the model on this platform")
+    if any(one.pool is not None and one.price is None for one in candidates):
+        lacking.append("the lease by a pool that names its price")
+    return [Facts([("not known yet", "; ".join(lacking))])] if lacking else []
 
 
 def _gates(decision: Examined) -> Table:

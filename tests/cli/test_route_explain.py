@@ -189,6 +189,28 @@ def test_a_measured_latency_is_what_the_next_answer_is_held_against(live: Operat
     assert live("route-explain", "Hello", "-o", "json").data["model"] == "qwen-30b"
 
 
+def test_where_times_and_costs_come_from_is_said_and_what_would_tell_those_that_lack(live: Operator) -> None:
+    def lacking() -> list[str]:
+        lines = live("route-explain", "Hello").out.splitlines()
+        return [line.split("\t")[1] for line in lines if line.startswith("not known yet\t")]
+
+    tokens = "tokens by usd_per_million_input and usd_per_million_output in [models.NAME]"
+    latency = "latency, and with it the lease, by a first answer of the model on this platform"
+    assert lacking() == [f"{tokens}; {latency}"]
+    ran = live("route-explain", "Hello", "--what-if", "latency.qwen-30b=4", "--what-if", "price.hour=9")
+    [row] = [line.split("\t") for line in ran.out.splitlines() if line.startswith("qwen-30b\tyes")]
+    assert row[5:7] == ["$0.01 estimated", "4.00 s assumed"]
+    account = account_name(live.environ["HOSTED_AI_BASE_URL"], Secret(KEY))
+    names = live("models", "-q").out.split()
+    taken = {account: {name: [2.0] for name in names}}
+    (live.home / ".cache/harpoon/latencies.json").write_text(json.dumps(taken))
+    assert "\t2.00 s measured\t" in live("route-explain", "Hello").out
+    assert lacking() == [tokens]
+    priced = [f"[models.{name}]\nusd_per_million_input = 1\nusd_per_million_output = 2\n" for name in names]
+    live.configure("".join(priced))
+    assert lacking() == []
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"a": 5}', '{"sandbox": {"gemma-270m": 5}}'])
 def test_spoilt_latencies_are_as_none(harpoon: Operator, content: str) -> None:
     harpoon("pools")

@@ -18,6 +18,8 @@ from harpoon_cli.values import Struct
 
 LARGEST_BATCH = 256 * 1024 * 1024
 
+_FORM = 'one a line, or {"prompt": "…"} a line'
+
 
 class Foretold(Struct, frozen=True):
     """One prompt of the batch: its line in the file, its model and what that costs at most.
@@ -74,9 +76,15 @@ def read_batch(path: Path) -> tuple[tuple[int, str], ...]:
     except UnicodeDecodeError as cause:
         raise UsageFault(f"{path} is not UTF-8 text", hint="convert it: iconv -t UTF-8 FILE") from cause
     if not lines:
-        raise UsageFault(f"{path} holds no prompt", hint='one a line, or {"prompt": "…"} a line')
+        raise UsageFault(f"{path} holds no prompt", hint=_FORM)
     if path.suffix == ".jsonl" or lines[0][1].startswith('{"'):
-        return tuple((number, _prompt(line, f"{path} line {number}")) for number, line in lines)
+        lines = [(number, _prompt(line, f"{path} line {number}")) for number, line in lines]
+    for number, text in lines:
+        if len(text) > LONGEST_PROMPT_BYTES:
+            raise UsageFault(
+                f"{path} line {number}: the prompt is longer than {LONGEST_PROMPT_BYTES // 2**20} MB",
+                hint="shorten it, or give it in parts",
+            )
     return tuple(lines)
 
 
@@ -84,10 +92,10 @@ def _prompt(line: str, place: str) -> str:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as cause:
-        raise UsageFault(f"{place} is not JSON") from cause
+        raise UsageFault(f"{place} is not JSON", hint=_FORM) from cause
     text = row.get("prompt") if isinstance(row, dict) else None
-    if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_PROMPT_BYTES:
-        raise UsageFault(f"{place}: lacks a usable 'prompt'")
+    if not isinstance(text, str) or not text.strip():
+        raise UsageFault(f"{place}: lacks a usable 'prompt'", hint=_FORM)
     return text
 
 

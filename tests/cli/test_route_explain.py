@@ -218,6 +218,21 @@ def test_spoilt_latencies_are_as_none(harpoon: Operator, content: str) -> None:
     assert harpoon("route-explain", "Hello").status == 0
 
 
+@pytest.mark.parametrize("form", ["%s\n", '{"prompt": "%s"}\n'])
+def test_a_prompt_of_a_batch_that_is_too_long_is_told_in_either_form(harpoon: Operator, form: str) -> None:
+    (harpoon.cwd / "batch").write_text(form % ("word " * 2_000_000))
+    ran = harpoon("route-explain", "--batch", "batch", "-o", "json")
+    assert ran.status == 2
+    assert "batch line 1: the prompt is longer than " in ran.json["errors"][0]["message"]
+
+
+def test_a_row_of_a_batch_that_cannot_be_read_names_the_form_it_should_have(harpoon: Operator) -> None:
+    for row in ('{"prompt": ', "[1]", '{"prompt": 5}'):
+        (harpoon.cwd / "batch.jsonl").write_text(row)
+        ran = harpoon("route-explain", "--batch", "batch.jsonl")
+        assert (ran.status, 'hint: one a line, or {"prompt": ' in ran.err) == (2, True)
+
+
 def test_unfamiliar_prompts_are_said_to_be(harpoon: Operator) -> None:
     assert "unfamiliar: policy default used" in harpoon("route-explain", "Bonjour tout le monde").out
 

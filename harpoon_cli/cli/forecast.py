@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
-from harpoon_cli.cli.prompts import LONGEST_PROMPT_BYTES
+from harpoon_cli.cli.prompts import checked
 from harpoon_cli.domain import Money
 from harpoon_cli.errors import HarpoonError, UsageFault
 from harpoon_cli.pricing import totals
@@ -79,13 +79,9 @@ def read_batch(path: Path) -> tuple[tuple[int, str], ...]:
         raise UsageFault(f"{path} holds no prompt", hint=_FORM)
     if path.suffix == ".jsonl" or lines[0][1].startswith('{"'):
         lines = [(number, _prompt(line, f"{path} line {number}")) for number, line in lines]
-    for number, text in lines:
-        if len(text) > LONGEST_PROMPT_BYTES:
-            raise UsageFault(
-                f"{path} line {number}: the prompt is longer than {LONGEST_PROMPT_BYTES // 2**20} MB",
-                hint="shorten it, or give it in parts",
-            )
-    return tuple(lines)
+    return tuple(
+        (number, checked(text, _FORM, f"{path} line {number}: the prompt")) for number, text in lines
+    )
 
 
 def _prompt(line: str, place: str) -> str:

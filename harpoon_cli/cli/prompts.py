@@ -28,10 +28,10 @@ async def read_prompt(argument: str | None, file: Path | None, command: str = "i
             hint=example,
         )
     if file is not None:
-        return _checked(_decoded(_file_bytes(file), str(file)), example)
+        return checked(_decoded(_file_bytes(file), str(file)), example)
     if argument == "-":
-        return _checked(_decoded(await _stdin_bytes(), "standard input"), example)
-    return _checked(argument or "", example)
+        return checked(_decoded(await _stdin_bytes(), "standard input"), example)
+    return checked(argument or "", example)
 
 
 def _file_bytes(file: Path) -> bytes:
@@ -89,16 +89,17 @@ def _decoded(content: bytes, source: str) -> str:
         ) from cause
 
 
-def _checked(text: str, example: str) -> str:
+def checked(text: str, hint: str, what: str = "the prompt") -> str:
+    """A text that can be a prompt; `UsageFault` for any other, in which it is called `what`."""
     if not text.strip():
-        raise UsageFault("the prompt is empty", hint=example)
+        raise UsageFault(f"{what} is empty", hint=hint)
     if len(text) > LONGEST_PROMPT_BYTES:
         limit = LONGEST_PROMPT_BYTES // 2**20
-        raise UsageFault(f"the prompt is longer than {limit} MB", hint="send a part of it")
+        raise UsageFault(f"{what} is longer than {limit} MB", hint="send a part of it")
     if "\0" in text:
-        raise UsageFault("the prompt holds NUL bytes: this is binary data, not text")
+        raise UsageFault(f"{what} holds NUL bytes: this is binary data, not text")
     try:
         text.encode()
     except UnicodeEncodeError as cause:
-        raise UsageFault("the prompt is not UTF-8 text", hint="set the terminal to UTF-8") from cause
+        raise UsageFault(f"{what} is not UTF-8 text", hint="set the terminal to UTF-8") from cause
     return text

@@ -104,9 +104,21 @@ def test_an_assertion_that_holds_is_status_0_and_one_that_does_not_is_8(harpoon:
     assert missed.status == 8
     assert missed.json["errors"][0]["code"] == "not_as_expected"
     assert missed.data["model"] == "gemma-270m"
+    misspelt = harpoon("route-explain", "Hello", "--assert", "model=qwen-30", "-o", "json")
+    assert misspelt.json["errors"][0]["hint"] == "no model is called qwen-30: harpoon models"
+    assert missed.json["errors"][0]["hint"] != misspelt.json["errors"][0]["hint"]
     unknown = harpoon("route-explain", "Hello", "--assert", "mode=qwen-30b")
     assert unknown.status == 2
     assert "model=NAME, wanted=NAME, pool=NAME" in unknown.err
+
+
+@pytest.mark.parametrize("line", ["a\0b", '{"prompt": "a\\u0000b"}', '{"prompt": "\\ud800"}'])
+def test_a_batch_refuses_the_prompts_that_infer_refuses(harpoon: Operator, tmp_path: Path, line: str) -> None:
+    batch = tmp_path / "batch"
+    batch.write_text(line)
+    ran = harpoon("route-explain", "--batch", str(batch))
+    assert ran.status == 2
+    assert "line 1: the prompt " in ran.err
 
 
 def test_an_unknown_assumption_names_the_keys(harpoon: Operator) -> None:

@@ -189,8 +189,14 @@ def _held_against(outcome: Outcome, expected: Sequence[tuple[str, str]]) -> Outc
     assert isinstance(decision, Decision | Undecided), "a forecast has nothing to be asserted"
     pool = next((one.pool for one in decision.candidates if one.model == decision.model), None)
     found = {"model": decision.model or "none", "wanted": decision.wanted, "pool": pool or "none"}
+    models = {"none", *(one.model.lower() for one in decision.candidates)}
     errors: list[HarpoonError] = [
-        NotAsExpected(f"the decision has {key}={found[key]}, not {key}={value}: {decision.reason}")
+        NotAsExpected(
+            f"the decision has {key}={found[key]}, not {key}={value}: {decision.reason}",
+            hint=None
+            if key == "pool" or value.lower() in models
+            else f"no model is called {value}: harpoon models",
+        )
         for key, value in expected
         if found[key].lower() != value.lower()
     ]

@@ -8,7 +8,8 @@ found in `lines`, which gives it bullets.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
+from itertools import chain
 
 from harpoon_cli.routing.lines import LINE
 
@@ -33,62 +34,80 @@ def _labels(names: Sequence[str]) -> dict[str, int]:
     return {form.format(name): place for place, name in enumerate(names) for form in _FORMS}
 
 
-_FAMILIES = (
-    _labels("abcdefghijklmnopqrstuvwxyz"),
-    _labels([str(number) for number in range(1, 27)]),
-    _labels(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"]),
+_NAMES: tuple[Sequence[str], ...] = (
+    "abcdefghijklmnopqrstuvwxyz",
+    [str(number) for number in range(1, 27)],
+    ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"],
 )
+_FAMILIES = tuple(map(_labels, _NAMES))
+_FIRST_TWO = [[set(_labels([name])) for name in names[:_FEWEST_LABELS]] for names in _NAMES]
 _LABELS = frozenset().union(*_FAMILIES)
+_BARE = frozenset().union(*_NAMES)
 
 
-def without_layout(text: str) -> tuple[str, tuple[str, ...]]:
-    """A levelled text without fences and labels of options, and the options: the longest list there is."""
-    pieces = text.split(" ")
+def without_layout(pieces: list[str]) -> tuple[str, tuple[str, ...]]:
+    """A levelled text without fences and labels of options, and the options: the longest list there is.
+
+    pieces are what stands between its blanks.
+    """
+    text = " ".join(pieces)
     if "```" in text or "~~~" in text:
         pieces = [_unfenced(piece) for piece in pieces if piece not in _PLAIN_FENCES]
+        text = " ".join(pieces)
     there = set(pieces)
-    runs = [run for run in [*_runs(pieces, there & _LABELS), _bullets(pieces, there)] if run]
+    runs = [run for run in [*_runs(pieces, there), _bullets(pieces, there)] if run]
     if not runs:
-        return " ".join(pieces), ()
+        return text, ()
     longest = max(runs, key=len)
-    for run in runs:
-        for place in run:
-            _clear(pieces, place)
     ends = [*longest[1:], len(pieces)]
-    options = tuple(_joined(pieces[start:end]) for start, end in zip(longest, ends, strict=True))
+    pieces = _cleared(pieces, chain.from_iterable(runs))
+    options = tuple([_joined(pieces[start:end]) for start, end in zip(longest, ends, strict=True)])
     return _joined(pieces), options
 
 
-def _clear(pieces: list[str], place: int) -> None:
-    """Take a label out, with the dash that follows it, and the bullet or divider that goes before it."""
-    bare = pieces[place].isalnum()
-    pieces[place] = ""
-    if bare and place + 1 < len(pieces):
-        pieces[place + 1] = ""
-    if place:
-        before = pieces[place - 1]
-        pieces[place - 1] = "" if before in _BULLETS else before.rstrip(_DIVIDERS)
+def _cleared(pieces: Sequence[str], labels: Iterable[int]) -> list[str]:
+    """Each label taken out, with the dash that follows it, and the bullet or divider that goes before it."""
+    pieces = [*pieces, ""]
+    for place in labels:
+        if pieces[place] in _BARE:
+            pieces[place + 1] = ""
+        pieces[place] = ""
+        if place:
+            before = pieces[place - 1]
+            pieces[place - 1] = "" if before in _BULLETS else before.rstrip(_DIVIDERS)
+    return pieces
 
 
 def _joined(pieces: Sequence[str]) -> str:
-    return " ".join([piece for piece in pieces if piece])
+    return " ".join(filter(None, pieces))
 
 
 def _unfenced(piece: str) -> str:
+    if "```" not in piece and "~~~" not in piece:
+        return piece
     return piece.strip("`~") if piece.startswith(("```", "~~~")) or piece.endswith(("```", "~~~")) else piece
 
 
 def _runs(pieces: Sequence[str], there: Set[str]) -> list[list[int]]:
     """The places of labels that follow each other from the first of their family, two at least."""
+    # A letter or number alone is most often a word, and no label but before a dash or at the very end.
+    some = there & _LABELS
+    if there.isdisjoint(_DASHES):
+        some = some - _BARE | (some & set(pieces[-1:]))
+    families = [
+        labels
+        for labels, first_two in zip(_FAMILIES, _FIRST_TWO, strict=True)
+        if not any(map(some.isdisjoint, first_two))
+    ]
     found: list[list[int]] = []
-    if len(there) < _FEWEST_LABELS:
-        return []
+    if not families:
+        return found
     labelled = [
         (place, piece)
         for place, piece in enumerate(pieces)
-        if piece in there and (not piece.isalnum() or _DASHES.issuperset(pieces[place + 1 : place + 2]))
+        if piece in some and (piece not in _BARE or _DASHES.issuperset(pieces[place + 1 : place + 2]))
     ]
-    for labels in [labels for labels in _FAMILIES if len(there & labels.keys()) >= _FEWEST_LABELS]:
+    for labels in families:
         # By the label that each waits for, oldest first: "A. 1500 A. B. 6000 A." is one list of two.
         waiting: defaultdict[int, deque[list[int]]] = defaultdict(deque)
         for place, piece in labelled:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harpoon_cli.domain import Model, Prompt
 from harpoon_cli.routing import Candidate, Decision, Policy, decide
+from harpoon_cli.routing.filler import said
 from harpoon_cli.routing.reading import CHARACTERS_READ, WORDS_READ, estimate_tokens, read
 
 CROWD = [
@@ -98,6 +99,14 @@ def test_a_long_prompt_keeps_its_first_and_its_last_words() -> None:
     reading = read("first " + "middle " * 3 * WORDS_READ + "last")
     assert reading.words["first"] == reading.words["last"] == 1
     assert not reading.whole
+
+
+def test_every_letter_and_digit_there_is_belongs_to_words_and_nothing_else_but_apostrophes() -> None:
+    others = set(".?!:'\u2019")
+    characters = [chr(code) for code in (*range(0x3400), *range(0x3400, 0x110000, 97))]
+    tried = [one for one in characters if one not in others]
+    _, found = said(" ".join(f"x{one}y" for one in tried))
+    assert found == [part for one in tried for part in ([f"x{one}y"] if one.isalnum() else ["x", "y"])]
 
 
 def test_an_ordinary_prompt_is_read_whole() -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from types import ModuleType
 
 from harpoon_cli.discovery import Folder
-from harpoon_cli.routing.reading import Reading
+from harpoon_cli.routing.reading import Phrases, Reading
 from harpoon_cli.values import Struct
 
 
@@ -30,6 +30,11 @@ class Signal(Struct, frozen=True):
 def vocabulary(words: str) -> frozenset[str]:
     """The words of a list as a person writes it: case-folded, with white space between."""
     return frozenset(words.split())
+
+
+def phrases(*written: str) -> Phrases:
+    """Phrases as a person writes them: case-folded, one blank between words."""
+    return tuple([(max(phrase.split(), key=len), f" {phrase} ") for phrase in written])
 
 
 @cache

@@ -17,9 +17,9 @@ _MARKS = ("==", "!=", "->", "=>", "&&", "||", "()", ");", "};", "#include", "</"
 
 def _measure(reading: Reading) -> float:
     text = reading.text
-    return math.log2(
-        1 + reading.count(_WORDS) + sum([text.count(mark) for mark in _MARKS if mark[0] in text])
-    )
+    # Whether a character occurs is known in a fraction of the time that a search for two takes.
+    marks = sum([text.count(mark) for mark in _MARKS if mark[-1] in text and mark[0] in text])
+    return math.log2(1 + reading.count(_WORDS) + marks)
 
 
 def _sentence(value: float) -> str:

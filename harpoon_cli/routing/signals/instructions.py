@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from harpoon_cli.routing.reading import Reading
-from harpoon_cli.routing.signals import Signal, vocabulary
+from harpoon_cli.routing.signals import Signal, phrases, vocabulary
 
 _WORDS = vocabulary("additionally afterwards finally furthermore lastly moreover secondly then thirdly")
-_PHRASES = ("and also", "as well as", "make sure", "at least", "do not", "must not")
+_PHRASES = phrases("and also", "as well as", "make sure", "at least", "do not", "must not")
 _QUESTION_MARKS = "?؟"
 
 

@@ -9,7 +9,7 @@ from harpoon_cli.routing.signals import Signal
 
 
 def _measure(reading: Reading) -> float:
-    return math.log2(1 + sum(map(len, reading.content)))
+    return math.log2(1 + len("".join(reading.content)))
 
 
 def _sentence(value: float) -> str:

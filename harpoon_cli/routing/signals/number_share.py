@@ -5,10 +5,12 @@ from __future__ import annotations
 from harpoon_cli.routing.reading import NUMBERS, Reading
 from harpoon_cli.routing.signals import Signal
 
+_NUMBERS = frozenset(NUMBERS)
+
 
 def _measure(reading: Reading) -> float:
     words = reading.content
-    return sum(map(words.count, NUMBERS)) / len(words) if words else 0.0
+    return len(list(filter(_NUMBERS.__contains__, words))) / len(words) if words else 0.0
 
 
 def _sentence(value: float) -> str:

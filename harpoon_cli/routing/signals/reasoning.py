@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from harpoon_cli.routing.reading import Reading
-from harpoon_cli.routing.signals import Signal, vocabulary
+from harpoon_cli.routing.signals import Signal, phrases, vocabulary
 
 _WORDS = vocabulary(
     "analyse analysis analyze argue assess complex consequences critique deduce derive design "
@@ -13,7 +13,7 @@ _WORDS = vocabulary(
     "optimize plan prove rationale reason reasoning strategies strategy therefore tradeoff "
     "tradeoffs why"
 )
-_PHRASES = (
+_PHRASES = phrases(
     "compare and contrast",
     "how would",
     "pros and cons",

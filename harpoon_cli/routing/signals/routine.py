@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from harpoon_cli.routing.reading import Reading
-from harpoon_cli.routing.signals import Signal, vocabulary
+from harpoon_cli.routing.signals import Signal, phrases, vocabulary
 
 _WORDS = vocabulary(
     "abbreviate capitalise capitalize classify extract greet lowercase paraphrase proofread "
     "rephrase rewrite sentiment shorten spell summarise summarize summary tldr translate "
     "translation uppercase"
 )
-_PHRASES = ("key points", "main points", "correct the grammar", "fix the grammar", "say hello")
+_PHRASES = phrases("key points", "main points", "correct the grammar", "fix the grammar", "say hello")
 
 
 def _measure(reading: Reading) -> float:

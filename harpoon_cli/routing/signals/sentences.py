@@ -11,7 +11,8 @@ _ENDS = (". ", "? ", "! ", "; ")
 
 
 def _measure(reading: Reading) -> float:
-    return math.log2(1 + sum(map(reading.text.count, _ENDS)))
+    text = reading.text
+    return math.log2(1 + sum([text.count(end) for end in _ENDS if end[0] in text]))
 
 
 def _sentence(value: float) -> str:

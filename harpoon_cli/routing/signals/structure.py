@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from harpoon_cli.routing.reading import Reading
-from harpoon_cli.routing.signals import Signal, vocabulary
+from harpoon_cli.routing.signals import Signal, phrases, vocabulary
 
 _WORDS = vocabulary("csv json jsonl markdown schema spreadsheet toml tsv xml yaml")
-_PHRASES = ("as a table", "in a table", "table with", "the following format", "bullet points")
+_PHRASES = phrases("as a table", "in a table", "table with", "the following format", "bullet points")
 
 
 def _measure(reading: Reading) -> float:

@@ -1,7 +1,7 @@
 """Values as JSON has them, and back from it, strictly: one form for commands, files and records. No I/O.
 
-Decimals stand as text, times in UTC with Z, enums by their values, a `Secret` as "***", a float that is no
-number as null. What a file holds beside or instead of a field is refused on the way back.
+Decimals stand as text, times in UTC with Z, enums by their values, a `Secret` as "***", words `Told` as text, a
+float that is no number as null. What a file holds beside or instead of a field is refused on the way back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import NoneType, UnionType
 from typing import TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from harpoon_cli.domain import Secret
-from harpoon_cli.values import Struct, fields
+from harpoon_cli.values import Struct, Told, fields
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -58,7 +58,7 @@ def plain(value: object, *, all_digits: bool = False) -> Json:
             return _decimal(value, all_digits)
         case datetime():
             return _instant(value)
-        case Secret():
+        case Secret() | Told():
             return str(value)
         case Mapping():
             return {_key(key): plain(item, all_digits=all_digits) for key, item in value.items()}

@@ -18,4 +18,11 @@ from msgspec.structs import asdict, fields, force_setattr, replace
 if _LIGHT:
     del sys.modules["typing_extensions"]
 
-__all__ = ["NODEFAULT", "Struct", "asdict", "field", "fields", "force_setattr", "replace"]
+__all__ = ["NODEFAULT", "Struct", "Told", "asdict", "field", "fields", "force_setattr", "replace"]
+
+
+class Told(Struct, frozen=True):
+    """Words for people that are put together only where somebody reads them: `str` of it."""
+
+    def __repr__(self) -> str:
+        return repr(str(self))

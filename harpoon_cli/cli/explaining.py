@@ -128,7 +128,7 @@ def _sum(decision: Examined) -> Table:
 
 
 def _line(part: Contribution, largest: float) -> Sequence[Cell | str]:
-    return ["score", part.signal, log_odds(part.amount), _bar(part.amount, largest), part.sentence]
+    return ["score", part.signal, log_odds(part.amount), _bar(part.amount, largest), str(part.sentence)]
 
 
 def _bar(amount: float, largest: float) -> str:

@@ -18,7 +18,7 @@ from pydantic_core import core_schema
 from harpoon_cli.domain import Receipt, Secret
 from harpoon_cli.errors import Exit
 from harpoon_cli.render.envelope import schema_name
-from harpoon_cli.values import Struct
+from harpoon_cli.values import Struct, Told
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
@@ -91,6 +91,8 @@ def _twin(kind: type) -> type:
 
 
 def _twinned(hint: Any) -> Any:
+    if hint is Told:
+        return str
     if isinstance(hint, type) and issubclass(hint, Struct):
         return _twin(hint)
     inner = tuple(map(_twinned, get_args(hint)))

@@ -10,7 +10,7 @@ from decimal import Context, Decimal
 from enum import StrEnum
 
 from harpoon_cli.domain import Model, Money, Pool, PoolId, Price, Prompt, Requirements
-from harpoon_cli.values import Struct, replace
+from harpoon_cli.values import Struct, Told, replace
 
 _SHARE_DIGITS = Context(prec=12)
 
@@ -158,7 +158,7 @@ class Contribution(Struct, frozen=True):
     value: float
     weight: float
     amount: float
-    sentence: str
+    sentence: str | Told
 
 
 class Familiarity(Struct, frozen=True):

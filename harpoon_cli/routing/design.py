@@ -80,7 +80,7 @@ class Design(Struct, frozen=True):
             name: (round(min(column), _DIGITS), round(max(column), _DIGITS))
             for name, column in zip(names, columns, strict=True)
         }
-        counts = Counter(one for each in measured for one in each.said.places)
+        counts = Counter(one for each in measured for one in each.said.numbers)
         vocabulary, groups = _vocabulary(measured, counts)
         beliefs = tuple(_BELIEF * math.sqrt(math.log(len(measured) / counts[one]) / 5) for one in vocabulary)
         rows = tuple(_row(one, centres, spreads, vocabulary, beliefs) for one in measured)
@@ -136,7 +136,7 @@ def _topics(measured: Sequence[Measured]) -> dict[int, str]:
     for each in measured:
         topic = each.outcome.topic
         if topic:
-            for one in each.said.places:
+            for one in each.said.numbers:
                 rates[one][topic] += 1 / sizes[topic]
     found: dict[int, str] = {}
     for one, by_topic in rates.items():
@@ -157,7 +157,7 @@ def _row(
         (value - centre) / spread
         for value, centre, spread in zip(one.signals.values(), centres, spreads, strict=True)
     ]
-    words = [place for number in one.said.places if (place := vocabulary.get(number)) is not None]
+    words = [place for number in one.said.numbers if (place := vocabulary.get(number)) is not None]
     root = math.sqrt(len(words))
     return Row(
         places=[*range(len(signals) + 1), *(len(signals) + 1 + place for place in words)],

@@ -9,7 +9,8 @@ from harpoon_cli.routing.kinds import Kind, kind_of
 from harpoon_cli.routing.reading import Reading
 from harpoon_cli.routing.signals import Signal, discover
 from harpoon_cli.routing.weights import INTERCEPT, KindWeights, Weights
-from harpoon_cli.routing.wording import Said, number
+from harpoon_cli.routing.wording import Known, number
+from harpoon_cli.values import Told
 
 
 def score(reading: Reading, weights: Weights | None) -> Score:
@@ -20,23 +21,25 @@ def score(reading: Reading, weights: Weights | None) -> Score:
     """
     kind = kind_of(reading)
     fitted = weights.of(kind) if weights else None
-    said = number(reading.content)
-    familiarity = _familiarity(kind, fitted, said)
-    if fitted is None or not familiarity.familiar:
-        by_hand = tuple(_contribution(signal, signal.weight, reading) for signal in discover())
+    known = fitted.wording().known(number(reading.content)) if fitted else None
+    familiarity = _familiarity(kind, fitted, known)
+    if fitted is None or known is None or not familiarity.familiar:
+        by_hand = tuple([_by_hand(signal, reading) for signal in discover()])
         return _sum(INTERCEPT, by_hand, reading, kind, familiarity)
-    parts = tuple(
-        [_fitted(signal, fitted, reading) for signal in discover() if signal.name in fitted.signals]
-    )
-    wording = fitted.wording().contributions(said)
-    return _sum(fitted.intercept, (*parts, *wording), reading, kind, familiarity)
+    weights_of, ranges = fitted.signals, fitted.ranges
+    parts = [
+        _fitted(signal, weights_of[signal.name], ranges.get(signal.name), reading)
+        for signal in discover()
+        if signal.name in weights_of
+    ]
+    return _sum(fitted.intercept, (*parts, *known.contributions()), reading, kind, familiarity)
 
 
-def _familiarity(kind: Kind, fitted: KindWeights | None, said: Said) -> Familiarity:
-    if fitted is None:
+def _familiarity(kind: Kind, fitted: KindWeights | None, words: Known | None) -> Familiarity:
+    if fitted is None or words is None:
         sentence = "unfamiliar: nothing was fitted on prompts of this kind; weights set by hand are used"
         return Familiarity(familiar=False, known=None, least=None, sentence=f"{kind}: {sentence}")
-    known, least = fitted.wording().known_share(said), fitted.least_known
+    known, least = words.share, fitted.least_known
     share = f"{known:.0%} of its words occurred in training"
     if known < least:
         sentence = f"unfamiliar: {share}, fewer than {least:.0%}; weights set by hand are used"
@@ -44,21 +47,34 @@ def _familiarity(kind: Kind, fitted: KindWeights | None, said: Said) -> Familiar
     return Familiarity(familiar=True, known=known, least=least, sentence=f"{kind}: {share}")
 
 
-def _fitted(signal: Signal, fitted: KindWeights, reading: Reading) -> Contribution:
+class Found(Told, frozen=True):
+    """What a signal measured, and what is counted of it: no more than the most that was seen in training."""
+
+    signal: Signal
+    measured: float
+    counted: float
+
+    def __str__(self) -> str:
+        sentence = self.signal.sentence(self.measured)
+        if self.counted == self.measured:
+            return sentence
+        bound = "most" if self.measured > self.counted else "least"
+        return f"{sentence} (counted as {self.counted:.3g}, the {bound} in training)"
+
+
+def _fitted(
+    signal: Signal, weight: float, trained: tuple[float, float] | None, reading: Reading
+) -> Contribution:
     """A signal's contribution by its fitted weight, believed no further than it was seen in training."""
-    name, weight, measured = signal.name, fitted.signals[signal.name], signal.measure(reading)
-    value, sentence = measured, signal.sentence(measured)
-    least, most = fitted.ranges.get(name, (measured, measured))
-    if not least <= measured <= most:
-        value = min(max(measured, least), most)
-        bound = f"counted as {value:.3g}, the {'most' if measured > most else 'least'} in training"
-        sentence = f"{sentence} ({bound})"
-    return Contribution(name, value, weight, weight * value, sentence)
+    value = measured = signal.measure(reading)
+    if trained is not None and not trained[0] <= measured <= trained[1]:
+        value = min(max(measured, trained[0]), trained[1])
+    return Contribution(signal.name, value, weight, weight * value, Found(signal, measured, value))
 
 
-def _contribution(signal: Signal, weight: float, reading: Reading) -> Contribution:
-    value = signal.measure(reading)
-    return Contribution(signal.name, value, weight, weight * value, signal.sentence(value))
+def _by_hand(signal: Signal, reading: Reading) -> Contribution:
+    value, weight = signal.measure(reading), signal.weight
+    return Contribution(signal.name, value, weight, weight * value, Found(signal, value, value))
 
 
 def _sum(
@@ -69,7 +85,7 @@ def _sum(
     familiarity: Familiarity,
 ) -> Score:
     return Score(
-        total=math.fsum([intercept, *(part.amount for part in parts)]),
+        total=math.fsum([intercept, *[part.amount for part in parts]]),
         intercept=intercept,
         contributions=parts,
         whole=reading.whole,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from typing import cast
+from itertools import chain
 from zlib import crc32
 
 from harpoon_cli.routing.decision import Contribution
-from harpoon_cli.values import Struct
+from harpoon_cli.values import Struct, Told
 
 OTHER_WORDING = "other wording"
 WORDS_WEIGHED = 1_024
@@ -25,16 +25,20 @@ _NAMED = 3
 class Said(Struct, frozen=True):
     """A prompt's words of substance, as many as are looked up, and the numbers they are known by.
 
-    places gives for each word or pair the place where it was said last: that of the word, or, counted on
-    from the number of words, that of the pair's first word.
+    pairs are the numbers of each word with the one after it.
     """
 
     words: Sequence[str]
     singles: Sequence[int]
-    places: Mapping[int, int]
+    pairs: Sequence[int]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Those of the words, then those of the pairs, each once."""
+        return list(dict.fromkeys((*self.singles, *self.pairs)))
 
     def written(self, place: int) -> str:
-        """The word or the pair at a place."""
+        """The word at a place; from the number of words on, the pair."""
         pair = place - len(self.words)
         return self.words[place] if pair < 0 else f"{self.words[pair]} {self.words[pair + 1]}"
 
@@ -47,8 +51,7 @@ def number(content: Sequence[str]) -> Said:
     written = "\n".join((*words, "")).encode("utf-8", "replace").splitlines(keepends=True)
     singles = list(map(crc32, written))
     # A pair is numbered by all its letters: the CRC goes on where that of the first word ended.
-    every = [*singles, *map(crc32, written[1:], singles)]
-    return Said(words, singles, dict(zip(every, range(len(every)), strict=True)))
+    return Said(words, singles, list(map(crc32, written[1:], singles)))
 
 
 class Wording(Struct, frozen=True):
@@ -62,43 +65,58 @@ class Wording(Struct, frozen=True):
     places: Mapping[int, int]
     weights: Sequence[int]
 
-    def known_share(self, said: Said) -> float:
-        """Which share of the words is known, 0 to 1; 1 where there are none."""
-        if not said.singles:
-            return 1.0
-        return sum(map(self.places.__contains__, said.singles)) / len(said.singles)
+    def known(self, said: Said) -> Known:
+        """What of the words is known here."""
+        return Known(self, said, list(map(self.places.get, chain(said.singles, said.pairs))))
 
-    def contributions(self, said: Said) -> tuple[Contribution, ...]:
+
+class Known(Struct, frozen=True):
+    """The words and pairs of a prompt as a wording knows them.
+
+    entries are the places in the wording of each word, then of each pair; None where it is not known.
+    """
+
+    wording: Wording
+    said: Said
+    entries: Sequence[int | None]
+
+    @property
+    def share(self) -> float:
+        """Which share of the words is known, 0 to 1; 1 where there are none."""
+        words = len(self.said.words)
+        return (words - self.entries[:words].count(None)) / words if words else 1.0
+
+    def contributions(self) -> tuple[Contribution, ...]:
         """One for each group that the words touch, amounts in log-odds."""
-        # Each known entry with where it was said; what is not known all goes to None. No loop of our own:
-        # that would take as long as all the rest of a decision.
-        said_at = dict(zip(map(self.places.get, said.places), said.places.values(), strict=True))
-        said_at.pop(None, None)
-        known = sorted(cast("dict[int, int]", said_at))
+        # Places are in the order of the groups: from here on, no loop of our own looks at each of them.
+        known = sorted({entry for entry in self.entries if entry is not None})
         root = math.sqrt(len(known))
+        scale, weight_of = self.wording.scale, self.wording.weights.__getitem__
         found, start, first_of_next = [], 0, 0
-        for name, count in self.groups:
+        for name, count in self.wording.groups:
             first_of_next += count
             end = bisect_left(known, first_of_next, start)
             if end > start:
-                found.append(self._contribution(name, known[start:end], root, said_at, said))
+                group = known[start:end]
+                value = sum(map(weight_of, group)) / root
+                signal = name if name == OTHER_WORDING else f"wording: {name}"
+                found.append(Contribution(signal, value, scale, scale * value, Strongest(self, group)))
             start = end
         return tuple(found)
 
-    def _contribution(
-        self, group: str, entries: Sequence[int], root: float, said_at: Mapping[int | None, int], said: Said
-    ) -> Contribution:
-        weight_of = self.weights.__getitem__
-        value = sum(map(weight_of, entries)) / root
-        ordered = sorted(entries, key=weight_of)
+
+class Strongest(Told, frozen=True):
+    """Which of the known words and pairs at some places count most; to name them takes longer than to add."""
+
+    known: Known
+    places: Sequence[int]
+
+    def __str__(self) -> str:
+        weight_of, entries = self.known.wording.weights.__getitem__, self.known.entries
+        said_at = dict(zip(entries, range(len(entries)), strict=True))  # where each was said last
+        ordered = sorted(self.places, key=weight_of)
         # The strongest are among the first and the last by weight.
         ends = ordered if len(ordered) <= 2 * _NAMED else [*ordered[:_NAMED], *ordered[-_NAMED:]]
-        strongest = sorted(ends, key=lambda entry: (-abs(weight_of(entry)), said_at[entry]))[:_NAMED]
-        named = ", ".join([said.written(said_at[entry]) for entry in strongest if weight_of(entry)])
-        return Contribution(
-            signal=group if group == OTHER_WORDING else f"wording: {group}",
-            value=value,
-            weight=self.scale,
-            amount=self.scale * value,
-            sentence=f"{len(entries)} known words and pairs" + (f", most of all {named}" if named else ""),
-        )
+        strongest = sorted(ends, key=lambda place: (-abs(weight_of(place)), said_at[place]))[:_NAMED]
+        named = ", ".join([self.known.said.written(said_at[one]) for one in strongest if weight_of(one)])
+        return f"{len(self.places)} known words and pairs" + (f", most of all {named}" if named else "")

@@ -10,12 +10,12 @@ from enum import Enum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import to_builtins
 
 from harpoon_cli.domain import Model, Pool, PoolId, Price, Prompt
 from harpoon_cli.errors import NoSuchModel, NothingFits
+from harpoon_cli.plain import plain
 from harpoon_cli.routing import Candidate, CandidateResult, Decision, Policy, Verdict, decide
-from harpoon_cli.values import Struct, replace
+from harpoon_cli.values import Struct, Told, replace
 
 EASY = Prompt("Translate to French: good morning")
 HARD = Prompt(
@@ -193,7 +193,9 @@ def test_a_decision_is_a_tree_of_plain_values(text: str, crowd: list[Candidate],
         return
 
     def check(value: object) -> None:
-        if isinstance(value, Struct):
+        if isinstance(value, Told):
+            assert str(value)
+        elif isinstance(value, Struct):
             for name in value.__struct_fields__:
                 check(getattr(value, name))
         elif isinstance(value, tuple):
@@ -204,7 +206,7 @@ def test_a_decision_is_a_tree_of_plain_values(text: str, crowd: list[Candidate],
             assert not isinstance(value, float) or math.isfinite(value)
 
     check(decision)
-    json.dumps(to_builtins(decision), allow_nan=False)
+    json.dumps(plain(decision), allow_nan=False)
 
 
 def test_of_two_models_the_score_takes_the_small_one_below_the_base_and_the_large_one_from_it_on() -> None:

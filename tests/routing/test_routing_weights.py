@@ -91,7 +91,7 @@ def test_any_words_at_all_add_up(words: list[str]) -> None:
 
 
 def test_words_are_told_by_the_group_they_belong_to() -> None:
-    parts = {part.signal: part.sentence for part in decided(TORT).score.contributions}
+    parts = {part.signal: str(part.sentence) for part in decided(TORT).score.contributions}
     assert "wording: law and politics" in parts
     assert "known words and pairs, most of all " in parts["wording: law and politics"]
 
@@ -122,7 +122,8 @@ def test_a_signal_is_believed_no_further_than_it_was_seen_in_training() -> None:
     monstrous = f"{TORT} " + "liable and negligent, " * 900
     parts = {part.signal: part for part in decided(monstrous).score.contributions}
     assert parts["clauses"].value == shipped().kinds["few options"].ranges["clauses"][1]
-    assert "1799 commas" in parts["clauses"].sentence or "the most in training" in parts["clauses"].sentence
+    sentence = str(parts["clauses"].sentence)
+    assert "1799 commas" in sentence or "the most in training" in sentence
 
 
 def test_half_of_familiar_prompts_are_above_the_base_for_half() -> None:
@@ -182,7 +183,7 @@ def test_no_more_words_are_weighed_than_are_said_to_be() -> None:
 def test_a_place_is_written_as_the_word_or_the_pair_that_stands_there() -> None:
     said = number(("red", "wine", "red"))
     assert [said.written(place) for place in range(5)] == ["red", "wine", "red", "red wine", "wine red"]
-    assert sorted(said.places.values()) == [1, 2, 3, 4]
+    assert len(said.numbers) == 4
 
 
 def test_weights_for_the_rest_serve_every_kind_that_has_none_of_its_own() -> None:

@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import fmean, median
 
@@ -44,6 +46,10 @@ PAIR = [
 ]
 FAMILIES = (("mmlu",), ("gsm8k", "gsm8k_gq"), ("math_l5",), ("mmlu_pro",))
 DRAWS = 5
+TIMES = 9
+"""How often each text is timed; its median counts."""
+
+CYRILLIC = {code: code + ord("\u0430") - ord("a") for code in range(ord("a"), ord("z") + 1)}
 COLD = """
 import time
 started = time.perf_counter()
@@ -166,11 +172,12 @@ def cascade_bound(devtest: Sequence[Row]) -> None:
 
 
 def speed(devtest: Sequence[Row]) -> None:
-    whole = " ".join(row.outcome.prompt for row in devtest)
-    print("\ndecision                 median ms    p99 ms   (of this process's CPU time)")
-    for size, times in ((2_000, 1_000), (100_000, 100)):
-        spent = sorted(timed(whole[at * 97 : at * 97 + size]) for at in range(times))
-        print(f"{size / 1000:>5.0f} kB{'':<17}{median(spent):>9.2f}{spent[int(times * 0.99)]:>10.2f}")
+    print("\ndecision                          texts  median ms    p99 ms   (of this process's CPU time)")
+    for name, texts in texts_to_time([row.outcome.prompt for row in devtest]).items():
+        spent = [sorted(timed(text) for _ in range(TIMES)) for text in texts]
+        every = sorted(chain.from_iterable(spent))
+        told_of = f"{median(each[TIMES // 2] for each in spent):>11.2f}{every[int(len(every) * 0.99)]:>10.2f}"
+        print(f"{name:<32}{len(texts):>7}{told_of}")
     cold = [
         float(subprocess.run([sys.executable, "-c", COLD], capture_output=True, check=True, text=True).stdout)
         for _ in range(7)
@@ -178,6 +185,29 @@ def speed(devtest: Sequence[Row]) -> None:
     print(f"first decision of a process, imports included: {min(cold):.0f} ms at best of 7")
     size = Path(sys.modules["harpoon_cli.routing"].__file__ or "").with_name("weights.bin").stat().st_size
     print(f"weights: {size / 1024:.0f} KiB")
+
+
+def texts_to_time(questions: Sequence[str]) -> dict[str, list[str]]:
+    """Texts of 2 kB by what they are, as no kind takes as long as another; every question; 100 kB."""
+    home = Path(__file__).parents[1]
+    pages = [page.read_text("utf-8") for page in (home / "README.md", *sorted((home / "docs").glob("*.md")))]
+    prose = re.sub(r"```.*?```", "", "\n".join(pages), flags=re.DOTALL)
+    code = "\n".join(file.read_text("utf-8") for file in sorted((home / "harpoon_cli/routing").glob("*.py")))
+    every = "\n".join(questions)
+    return {
+        "2 kB: prose": cut(prose),
+        "2 kB: one long question": [each for each in questions if 1_700 < len(each) < 2_400],
+        "2 kB: several questions": cut(every),
+        "2 kB: code": cut(code),
+        "2 kB: prose in Cyrillic letters": cut(prose.lower().translate(CYRILLIC)),
+        "the questions as they are": list(questions),
+        "100 kB of questions": cut(every, 100_000, 5),
+        "100 kB of code": [(code * 10)[:100_000]],
+    }
+
+
+def cut(text: str, size: int = 2_000, most: int = 60) -> list[str]:
+    return [text[at : at + size] for at in range(0, len(text) - size, size)][:most]
 
 
 def timed(prompt: str) -> float:

@@ -42,14 +42,16 @@ def cache_mb(candidate: Candidate, question: Question) -> int | None:
 
 def needs(candidate: Candidate, question: Question) -> Requirements:
     """The slice for this prompt: the model and its cache."""
-    wanted = candidate.model.requirements
-    return replace(wanted, vram_mb=wanted.vram_mb + (cache_mb(candidate, question) or 0))
+    wanted, cache = candidate.model.requirements, cache_mb(candidate, question)
+    return replace(wanted, vram_mb=wanted.vram_mb + cache) if cache else wanted
 
 
 def named_pools(candidate: Candidate) -> tuple[Pool, ...]:
     """The candidate's pools that the model's entry permits: all of them, where it names none."""
+    if not candidate.pools:
+        return ()
     named: Model = candidate.model
-    return tuple(pool for pool in candidate.pools or () if not named.pools or pool.id in named.pools)
+    return tuple(pool for pool in candidate.pools if not named.pools or pool.id in named.pools)
 
 
 def is_elsewhere(pool: Pool, policy: Policy) -> bool:

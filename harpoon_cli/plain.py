@@ -1,6 +1,6 @@
 """Values as JSON has them, and back from it, strictly: one form for commands, files and records. No I/O.
 
-Decimals stand as text, times in UTC with Z, enums by their values, a `Secret` as "***", words `Told` as text, a
+Decimals and words `Told` stand as text, times in UTC with Z, enums by their values, a `Secret` as "***", a
 float that is no number as null. What a file holds beside or instead of a field is refused on the way back.
 """
 

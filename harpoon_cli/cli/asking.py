@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from time import monotonic
 
 from harpoon_cli.cli import latencies
@@ -10,6 +10,7 @@ from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import DataPlane, Platform
 from harpoon_cli.domain import Completion, CompletionRequest, LeaseId, Model, Money, Prompt
 from harpoon_cli.pricing import cost_of_tokens
+from harpoon_cli.render.sink import OutputFault, ReaderGone
 from harpoon_cli.routing.decision import Decision
 from harpoon_cli.values import Struct, replace
 
@@ -81,7 +82,10 @@ async def _stream(session: Session, plane: DataPlane, request: CompletionRequest
                 first_token_s = monotonic() - began if first_token_s is None else first_token_s
                 session.answer_began = True
                 session.screen.answer(part.text)
-    finally:
-        session.screen.answer_end()
+    except BaseException:
+        with suppress(ReaderGone, OutputFault):  # what ends the answer counts, a cancel above all
+            session.screen.answer_end()
+        raise
+    session.screen.answer_end()
     assert whole is not None, "a stream ends with the whole answer or raises"
     return Answer(whole, first_token_s, monotonic() - began)

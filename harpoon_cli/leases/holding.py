@@ -50,7 +50,14 @@ async def holding(
     finally:
         if not (kept or lifecycle.is_over(record)):
             with phase("release"):
-                await _give_back(lifecycle, record, _within_s(lifecycle, record, ends_at, hurried=cancelled))
+                hurried = cancelled or _was_cancelled()
+                await _give_back(lifecycle, record, _within_s(lifecycle, record, ends_at, hurried=hurried))
+
+
+def _was_cancelled() -> bool:
+    """Has this task been cancelled? Another error may have come over that on its way out."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _within_s(lifecycle: Lifecycle, record: LeaseRecord, ends_at: float, *, hurried: bool) -> float | None:

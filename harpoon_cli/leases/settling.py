@@ -9,9 +9,10 @@ First the platform, then the ledger: what cannot be written down is ended all th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import TypeVar
 
 from harpoon_cli.client.guard import urgent
 from harpoon_cli.client.service import ControlPlane
@@ -33,11 +34,16 @@ from harpoon_cli.leases.ledger import Ledger
 from harpoon_cli.leases.patience import Patience
 from harpoon_cli.values import Struct, field, replace
 
+T = TypeVar("T")
+
 OVER = (LeaseState.RELEASED, LeaseState.REFUSED)
 LIVE = (LeaseStatus.ACTIVE, LeaseStatus.PENDING)
 
 LOOKS = 4
 """After so many looks that show it live, an accepted release has done nothing, and is asked for again."""
+
+FIRST_LOOKS = 2
+"""So many reads of a lease that none has shown yet are waited for before its release is sent."""
 
 NOT_YET = (409, 423, 425)
 """Refusals of a release that say "not now": the lease is still starting, or already ending."""
@@ -55,8 +61,13 @@ class Settling(Struct, frozen=True):
     sleep: Callable[[float], Awaitable[None]]
     confirmed: set[Reference] = field(default_factory=set)
     """What the platform has confirmed as over, also where that could not be written down."""
+    shown: dict[Reference, datetime] = field(default_factory=dict)
+    """When a read has shown what is being ended, also where that could not be written down."""
     ids: dict[Reference, LeaseId] = field(default_factory=dict)
     """What was to be ended, also where the ledger does not name it."""
+
+    hangs_after_s: float = 6.0
+    """A read or a release without an answer for so long is asked for once more, beside the first."""
 
     async def settle(self, record: LeaseRecord, *, within_s: float | None = None) -> LeaseRecord:
         """The record, over; `MayStillBill` where that is not certain. See `Lifecycle.settle`."""
@@ -65,11 +76,10 @@ class Settling(Struct, frozen=True):
         current = self.known(record)
         if current.state in OVER:
             return current
+        ends = self if within_s is None else replace(self, hangs_after_s=within_s / 4)
         try:
             async with asyncio.timeout(within_s or self.patience.release_s):
-                if current.lease_id is None:
-                    return await self._end_unanswered(current)
-                return await self._end(current)
+                return await (ends._end_unanswered if current.lease_id is None else ends._end)(current)
         except (TimeoutError, PlatformError) as error:
             why = str(error) or self._late(self.known(record), within_s)
             with suppress(StorageFault):
@@ -210,15 +220,38 @@ class Settling(Struct, frozen=True):
         with suppress(StorageFault):  # as above: first the platform, then the ledger
             self.ledger.releasing(record.reference)
         if record.seen_at is None:
-            # Once a read has shown it, a later "not found" proves that it is gone.
-            with suppress(PlatformError):
-                record = self._seen_at_best(record, await self._shown(record))
-        await self._until_gone(record)
+            await self._until_gone_looking(record)
+        else:
+            await self._until_gone(record)
         if record.lost_answers:
             await self._end_doubles(record)
         self.confirmed.add(record.reference)
         self.ledger.released(record.reference, self.now())
         return self.known(record)
+
+    async def _until_gone_looking(self, record: LeaseRecord) -> None:
+        """`_until_gone` for a lease that no read has shown yet: once one has, "not found" proves its end.
+
+        The read comes first; where it hangs another one goes beside it, and then the release is sent.
+        """
+        looks: list[asyncio.Future[None]] = []
+        try:
+            while len(looks) < FIRST_LOOKS and not any(look.done() for look in looks):
+                looks.append(asyncio.ensure_future(self._look(record)))
+                await asyncio.wait(looks, timeout=self.hangs_after_s, return_when=asyncio.FIRST_COMPLETED)
+            await self._until_gone(record)
+        finally:
+            await _left(looks)
+
+    async def _look(self, record: LeaseRecord) -> None:
+        with suppress(PlatformError):
+            lease = await self._shown(record)
+            self.shown[record.reference] = self.now()
+            self._seen_at_best(record, lease)
+
+    def _as_shown(self, record: LeaseRecord) -> LeaseRecord:
+        """With what a look has found meanwhile, also where that could not be written down."""
+        return replace(record, seen_at=record.seen_at or self.shown.get(record.reference))
 
     async def _shown(self, record: LeaseRecord) -> Lease:
         """The lease, as a read or, on a platform without one, the list shows it; `NoSuchLease`."""
@@ -269,9 +302,9 @@ class Settling(Struct, frozen=True):
     async def _accepted(self, record: LeaseRecord) -> bool | None:
         """Ask for the end: True where the platform will end it, False where it has; None to ask again."""
         try:
-            await self.control.release(id_of(record))
+            await self._answer(lambda: self.control.release(id_of(record)))
         except (NoSuchLease, DoubtfulAbsence) as absence:
-            return False if await self.evidence.is_gone(record, absence, ended=False) else None
+            return False if await self._is_gone(record, absence, ended=False) else None
         except Refused as refusal:
             if refusal.status in NOT_YET:
                 return None
@@ -284,20 +317,44 @@ class Settling(Struct, frozen=True):
             raise
         return True
 
+    async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What comes of an ask that may be made twice; it is, beside the first, where nothing does for long."""
+        asks = [asyncio.ensure_future(ask())]
+        try:
+            await asyncio.wait(asks, timeout=self.hangs_after_s)
+            if not asks[0].done():
+                asks.append(asyncio.ensure_future(ask()))
+                await asyncio.wait(asks, return_when=asyncio.FIRST_COMPLETED)
+            return await next(one for one in asks if one.done())
+        finally:
+            await _left(asks)
+
     async def _shows_over(self, record: LeaseRecord) -> bool:
         """Without an accepted release: does the platform show that it is over?"""
         try:
             return (await self.control.lease(id_of(record))).status is LeaseStatus.GONE
         except (NoSuchLease, DoubtfulAbsence) as absence:
-            return await self.evidence.is_gone(record, absence, ended=False)
+            return await self._is_gone(record, absence, ended=False)
 
     async def _shown_as(self, record: LeaseRecord) -> LeaseStatus:
         """After an accepted release: as what the platform shows it; as releasing where it does not say."""
         try:
-            return (await self.control.lease(id_of(record))).status
+            return (await self._answer(lambda: self.control.lease(id_of(record)))).status
         except (NoSuchLease, DoubtfulAbsence) as absence:
-            gone = await self.evidence.is_gone(record, absence, ended=True)
+            gone = await self._is_gone(record, absence, ended=True)
         except NotOffered:
             lacks = await self.evidence.list_lacks(id_of(record))
-            gone = lacks is None or (lacks and self.evidence.was_visible(record))
+            gone = lacks is None or (lacks and self.evidence.was_visible(self._as_shown(record)))
         return LeaseStatus.GONE if gone else LeaseStatus.RELEASING
+
+    async def _is_gone(
+        self, record: LeaseRecord, absence: NoSuchLease | DoubtfulAbsence, *, ended: bool
+    ) -> bool:
+        return await self.evidence.is_gone(self._as_shown(record), absence, ended=ended)
+
+
+async def _left(asks: Sequence[asyncio.Future[T]]) -> None:
+    """Let go of what is not answered, and of what nobody asks any more."""
+    for ask in asks:
+        ask.cancel()
+    await asyncio.gather(*asks, return_exceptions=True)

@@ -505,6 +505,55 @@ def test_an_allocate_in_trouble_ends_within_its_deadline_the_search_for_its_leas
     assert world.time.seconds() <= allocate_s + 0.25
 
 
+def test_a_read_that_hangs_does_not_keep_the_release_from_being_sent(make_world: MakeWorld) -> None:
+    world = make_world()
+    process = world.process(faults=[Fault.NONE, Fault.HANG])
+    record = world.time.run(use(process, wait=False))
+    assert record.state is LeaseState.RELEASED
+    assert process.control.asked == ["POST", "GET", "GET", "DELETE", "GET"]
+    assert world.time.seconds() < 10.0
+
+
+def test_a_release_and_its_reading_back_that_hang_are_asked_for_again_also_after_a_cancel(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    hangs = [Fault.NONE, Fault.HANG, Fault.NONE, Fault.HANG, Fault.NONE, Fault.HANG]
+    process = world.process(Fate(cancel_at=3), hangs)
+    assert isinstance(world.time.run(_outcome(process)), asyncio.CancelledError)
+    assert process.control.asked == ["POST", "GET", "GET", "DELETE", "DELETE", "GET", "GET"]
+    assert world.platform.live() == []
+    assert process.fate.cancelled_s is not None
+    assert world.time.seconds() - process.fate.cancelled_s <= 2.6
+
+
+def test_reads_that_all_hang_do_not_keep_the_release_from_being_sent(make_world: MakeWorld) -> None:
+    world = make_world()
+    process = world.process(Fate(cancel_at=3), faults=[Fault.NONE, *[Fault.HANG] * 3])
+    assert isinstance(world.time.run(_outcome(process)), MayStillBill)
+    assert world.platform.live() == []
+
+
+def test_another_error_that_comes_over_a_cancel_leaves_the_release_no_more_time(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    process = world.process(Fate(cancel_at=3), [Fault.NONE] + [Fault.HANG] * 30)
+
+    async def use_and_fail() -> None:
+        process.fate.task = asyncio.current_task()
+        async with holding(process.lifecycle, process.lifecycle.intend(ORDER), wait=False):
+            try:
+                await process.fate.wait(600.0)
+            finally:
+                raise ServerFault("what is told at the end fails")
+
+    with pytest.raises(MayStillBill):
+        world.time.run(use_and_fail())
+    assert process.fate.cancelled_s is not None
+    assert world.time.seconds() - process.fate.cancelled_s <= 3.0
+
+
 def test_an_allocate_that_was_granted_and_never_answered_is_found_within_its_deadline(
     make_world: MakeWorld,
 ) -> None:
@@ -555,10 +604,10 @@ def test_a_cancelled_sweep_finishes_or_names_what_is_left(make_world: MakeWorld)
         [outcome] = await asyncio.gather(task, return_exceptions=True)
         return outcome
 
-    outcome = world.time.run(cancelled([Fault.HANG] * 2))
+    outcome = world.time.run(cancelled([Fault.HANG] * 200))
     assert isinstance(outcome, MayStillBill)
     left = [one for one in world.records() if one.state is not LeaseState.RELEASED]
-    assert len(world.platform.live()) == len(left) == 2
+    assert len(world.platform.live()) == len(left) == 12
     assert all(str(one.lease_id) in outcome.message for one in left)
     assert isinstance(world.time.run(cancelled([])), asyncio.CancelledError)
     assert world.platform.live() == []

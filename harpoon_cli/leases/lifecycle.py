@@ -182,9 +182,10 @@ class Lifecycle(Struct, frozen=True, dict=True):
 
     async def _ask(self, record: LeaseRecord) -> None:
         ends_at = self.clock() + self.patience.allocate_s
+        refusals: list[RateLimited] = []
         try:
             lease = await repeat(
-                lambda left_s: self._ask_once(record, left_s),
+                lambda left_s: self._ask_once(record, left_s, refusals),
                 policy=self.retry,
                 deadline_s=self.patience.allocate_s,
                 may_repeat=self._may_ask_again,
@@ -224,7 +225,10 @@ class Lifecycle(Struct, frozen=True, dict=True):
                 self._settling.confirmed.add(record.reference)
             raise
 
-    async def _ask_once(self, record: LeaseRecord, left_s: float) -> Lease:
+    async def _ask_once(self, record: LeaseRecord, left_s: float, refusals: list[RateLimited]) -> Lease:
+        """The answer to one ask, or what the list shows that an earlier one, refused, gave all the same."""
+        if refusals and (lease := await self._given_all_the_same(record, refusals[-1])) is not None:
+            return lease
         if (self.now() - record.intended_at).total_seconds() >= LATER_S:
             # How old a lease can be counts from here, not from an intent that waited.
             self.ledger.asked(record.reference, self.now())
@@ -233,20 +237,35 @@ class Lifecycle(Struct, frozen=True, dict=True):
         except PlatformError as error:
             if error.effect is Effect.UNKNOWN:
                 self.ledger.answer_lost(record.reference, error.message)
+            if isinstance(error, RateLimited):
+                refusals.append(error)
             raise
         except asyncio.CancelledError:
             with suppress(StorageFault):  # the settling that follows says that it may still be billing
                 self.ledger.answer_lost(record.reference, "the allocate was cut short before its answer came")
             raise
 
+    async def _given_all_the_same(self, record: LeaseRecord, refusal: RateLimited) -> Lease | None:
+        """Nothing is looked for where keys make one lease of two asks; `refusal` where no look can be had."""
+        if self.control.features.idempotency_keys:
+            return None
+        try:
+            listed = await self.evidence.look(record, wait=False)
+        except PlatformError:
+            raise refusal from None
+        await self._settling.end_extras(record, listed.ours[1:])
+        return listed.ours[0] if listed.ours else None
+
     def _for_the_ask(self, left_s: float) -> float:
         """Of the seconds left, those that an ask may take: what is never answered has to be looked for."""
         return max(left_s / 2, left_s - self.patience.allocate_s * SHARE_OF_SEARCH)
 
     def _may_ask_again(self, error: PlatformError) -> bool:
-        if error.effect is Effect.UNKNOWN:
-            return self.control.features.idempotency_keys
-        return error.effect is Effect.NOT_SENT or isinstance(error, RateLimited)
+        keys = self.control.features.idempotency_keys
+        if error.effect is not Effect.REFUSED:
+            return keys or error.effect is Effect.NOT_SENT
+        # Without keys a second ask needs a list, which would show what the first gave all the same.
+        return isinstance(error, RateLimited) and (keys or self.evidence.can_search)
 
     async def _found(self, record: LeaseRecord, error: PlatformError, ends_at: float) -> Lease:
         """The lease that came of an allocate in spite of its error; that error where none is to be seen.

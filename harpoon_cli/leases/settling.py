@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
-from harpoon_cli.client.guard import urgent
+from harpoon_cli.client.guard import patient, urgent
 from harpoon_cli.client.service import ControlPlane
 from harpoon_cli.domain import Lease, LeaseId, LeaseRecord, LeaseState, LeaseStatus, Reference
 from harpoon_cli.errors import (
@@ -244,7 +244,7 @@ class Settling(Struct, frozen=True):
             await _left(looks)
 
     async def _look(self, record: LeaseRecord) -> None:
-        with suppress(PlatformError):
+        with suppress(PlatformError), patient():  # a host that is down is asked for the release alone
             lease = await self._shown(record)
             self.shown[record.reference] = self.now()
             self._seen_at_best(record, lease)
@@ -318,7 +318,7 @@ class Settling(Struct, frozen=True):
         return True
 
     async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """What comes of an ask that may be made twice; it is, beside the first, where nothing does for long."""
+        """What comes of an ask that may be made twice: beside the first, where nothing does for long."""
         asks = [asyncio.ensure_future(ask())]
         try:
             await asyncio.wait(asks, timeout=self.hangs_after_s)

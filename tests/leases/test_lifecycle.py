@@ -18,6 +18,7 @@ from harpoon_cli.errors import (
     NoSuchLease,
     NotOffered,
     NotSent,
+    RateLimited,
     ServerFault,
     StorageFault,
     TimedOut,
@@ -525,6 +526,43 @@ def test_a_release_and_its_reading_back_that_hang_are_asked_for_again_also_after
     assert world.platform.live() == []
     assert process.fate.cancelled_s is not None
     assert world.time.seconds() - process.fate.cancelled_s <= 2.6
+
+
+@pytest.mark.parametrize(
+    ("features", "asked"),
+    [
+        (FULL, ["POST", "POST"]),
+        (NO_KEYS, ["POST", "LIST", "POST"]),
+        (NO_LIST, ["POST"]),
+        (NO_METADATA, ["POST"]),
+    ],
+    ids=["keys", "a list", "no list", "no metadata"],
+)
+def test_after_a_429_it_is_asked_again_only_where_that_cannot_give_two(
+    make_world: MakeWorld, features: Features, asked: list[str]
+) -> None:
+    world = make_world(features)
+    process = world.process(faults=[Fault.BUSY])
+    outcome = world.time.run(_outcome(process))
+    assert process.control.asked[: len(asked)] == asked
+    assert process.control.asked.count("POST") == asked.count("POST")
+    assert isinstance(outcome, RateLimited) == (len(asked) == 1)
+
+
+def test_a_lease_that_was_given_together_with_a_429_is_the_one_that_is_used(make_world: MakeWorld) -> None:
+    world = make_world(NO_KEYS)
+    allocate = world.platform.allocate
+
+    def given_and_refused(request: LeaseRequest) -> Lease:
+        allocate(request)
+        raise RateLimited("429", status=429)
+
+    world.platform.allocate = given_and_refused  # type: ignore[method-assign]  # nothing else changes
+    process = world.process()
+    assert world.time.run(use(process)).state is LeaseState.RELEASED
+    assert process.control.asked.count("POST") == 1
+    assert len(world.platform.slots) == 1
+    assert world.platform.live() == []
 
 
 def test_reads_that_all_hang_do_not_keep_the_release_from_being_sent(make_world: MakeWorld) -> None:

@@ -39,6 +39,7 @@ from harpoon_cli.errors import (
     NoCapacity,
     NoSuchLease,
     NotSent,
+    RateLimited,
     Refused,
     ServerFault,
     StorageFault,
@@ -71,6 +72,7 @@ class Fault(Enum):
     UNREACHABLE = "not sent"
     REFUSED = "a clean refusal"
     FAILED = "a 5xx, without effect"
+    BUSY = "a 429 to an allocate; a 5xx to anything else"
     LOST = "takes effect, and its answer is lost"
     MUTE = "times out, and has taken effect at once"
     LATE = "times out, and takes effect much later"
@@ -299,7 +301,9 @@ class Connection:
             raise GarbledAnswer("404") if method == "POST" else DoubtfulAbsence("404")
         if fault is Fault.CONFLICT and method == "DELETE":
             raise Refused("still starting", status=409)
-        if fault in (Fault.FAILED, Fault.REFUSED):
+        if fault is Fault.BUSY and method == "POST":
+            raise RateLimited("429", status=429)
+        if fault in (Fault.FAILED, Fault.REFUSED, Fault.BUSY):
             raise ServerFault("503")
         answer = effect()
         self._fate.step()

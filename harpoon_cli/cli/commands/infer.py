@@ -33,6 +33,7 @@ from harpoon_cli.cli.placement import known_pools
 from harpoon_cli.cli.prompts import read_prompt
 from harpoon_cli.cli.routes import Asked, by_gates, decide_for, only_pool, tell_choice
 from harpoon_cli.cli.session import Session
+from harpoon_cli.client.guard import patient
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import (
     Lease,
@@ -233,7 +234,8 @@ def _refuse_terms(terms: Terms, lease: str | None) -> None:
 async def _held_lease(session: Session, platform: Platform, name: str) -> tuple[Lease, LeaseRecord | None]:
     """The lease of that id or reference as the platform shows it, and our record of it, where it is ours."""
     record = session.ledger.named(session.account, name)
-    lease = await platform.control.lease(record.lease_id if record and record.lease_id else LeaseId(name))
+    with patient():
+        lease = await platform.control.lease(record.lease_id if record and record.lease_id else LeaseId(name))
     return lease, record
 
 

@@ -14,16 +14,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from time import monotonic
 
-from harpoon_cli.client.retry import RetryPolicy, repeat
+from harpoon_cli.client.retry import RetryPolicy
 from harpoon_cli.client.service import ControlPlane
 from harpoon_cli.domain import (
     Lease,
-    LeaseId,
     LeaseRecord,
     LeaseRequest,
     LeaseState,
@@ -36,30 +34,19 @@ from harpoon_cli.domain import (
 )
 from harpoon_cli.errors import (
     DoubtfulAbsence,
-    Effect,
     MayStillBill,
     NoSuchLease,
-    NotAuthorised,
     NotOffered,
-    PlatformError,
-    RateLimited,
     ServerFault,
-    StorageFault,
     TimedOut,
-    UnmarkedAnswer,
 )
 from harpoon_cli.leases.adoption import Adoption
-from harpoon_cli.leases.evidence import Evidence, Listed
+from harpoon_cli.leases.evidence import Evidence
 from harpoon_cli.leases.ledger import Ledger
-from harpoon_cli.leases.patience import FINISH_POST_S, LAST_LOOK_S, Hurry, Patience, finishing
+from harpoon_cli.leases.obtaining import Obtaining
+from harpoon_cli.leases.patience import FINISH_POST_S, Hurry, Patience, finishing
 from harpoon_cli.leases.settling import Settling
-from harpoon_cli.values import Struct, field, replace
-
-SHARE_OF_SEARCH = 0.1
-"""How much of the time for an allocate is left for finding out what became of one that is never answered."""
-
-LATER_S = 1.0
-"""An ask that leaves this long after its intent is dated by itself."""
+from harpoon_cli.values import Struct, field
 
 
 def utc_now() -> datetime:
@@ -177,114 +164,20 @@ class Lifecycle(Struct, frozen=True, dict=True):
         After an error the record may be unsure, and is to be settled. A cancel lets the request under way
         finish, for at most `FINISH_POST_S`, and then takes effect.
         """
-        await finishing(self._ask(record), within_s=lambda: self.hurry.left_s(FINISH_POST_S))
+        obtaining = Obtaining(
+            record,
+            self.control,
+            self.ledger,
+            self.patience,
+            self.retry,
+            self.evidence,
+            self._settling,
+            self.now,
+            self.clock,
+            self.sleep,
+        )
+        await finishing(obtaining.until_given(), within_s=lambda: self.hurry.left_s(FINISH_POST_S))
         return self._held(record)
-
-    async def _ask(self, record: LeaseRecord) -> None:
-        ends_at = self.clock() + self.patience.allocate_s
-        refusals: list[RateLimited] = []
-        try:
-            lease = await repeat(
-                lambda left_s: self._ask_once(record, left_s, refusals),
-                policy=self.retry,
-                deadline_s=self.patience.allocate_s,
-                may_repeat=self._may_ask_again,
-                sleep=self.sleep,
-                clock=self.clock,
-            )
-        except PlatformError as error:
-            if error.effect is not Effect.UNKNOWN and self._refused(record, error):
-                await self._look_all_the_same(record, error)
-                raise
-            lease = await self._found(record, error, ends_at)
-        try:
-            taken = self._settling.takes(record, lease)
-        except StorageFault:
-            # What cannot be written down must not be held.
-            await self.settle(replace(record, lease_id=lease.id))
-            raise
-        if not taken:
-            await self._settling.end_extra(record, lease)
-
-    async def _look_all_the_same(self, record: LeaseRecord, error: PlatformError) -> None:
-        """A platform that refuses and gives a lease all the same is broken; one look in its list is cheap.
-
-        What is found makes the record held, and is given back by whoever holds it.
-        """
-        if error.effect is Effect.REFUSED and not isinstance(error, NotAuthorised):
-            with suppress(PlatformError, StorageFault):
-                for lease in (await self.evidence.look(record, wait=False)).ours:
-                    self._settling.takes(record, lease)
-
-    def _refused(self, record: LeaseRecord, error: PlatformError) -> bool:
-        """Close a record that surely has no lease; False where an earlier ask of it was unsure."""
-        try:
-            return self.ledger.refused(record.reference, error.message)
-        except StorageFault:
-            if self._settling.known(record).state is LeaseState.INTENT:
-                self._settling.confirmed.add(record.reference)
-            raise
-
-    async def _ask_once(self, record: LeaseRecord, left_s: float, refusals: list[RateLimited]) -> Lease:
-        """The answer to one ask, or what the list shows that an earlier one, refused, gave all the same."""
-        if refusals and (lease := await self._given_all_the_same(record, refusals[-1])) is not None:
-            return lease
-        if (self.now() - record.intended_at).total_seconds() >= LATER_S:
-            # How old a lease can be counts from here, not from an intent that waited.
-            self.ledger.asked(record.reference, self.now())
-        try:
-            return await self.control.allocate(record.request, deadline_s=self._for_the_ask(left_s))
-        except PlatformError as error:
-            if error.effect is Effect.UNKNOWN:
-                self.ledger.answer_lost(record.reference, error.message)
-            if isinstance(error, RateLimited):
-                refusals.append(error)
-            raise
-        except asyncio.CancelledError:
-            with suppress(StorageFault):  # the settling that follows says that it may still be billing
-                self.ledger.answer_lost(record.reference, "the allocate was cut short before its answer came")
-            raise
-
-    async def _given_all_the_same(self, record: LeaseRecord, refusal: RateLimited) -> Lease | None:
-        """Nothing is looked for where keys make one lease of two asks; `refusal` where no look can be had."""
-        if self.control.features.idempotency_keys:
-            return None
-        try:
-            listed = await self.evidence.look(record, wait=False)
-        except PlatformError:
-            raise refusal from None
-        await self._settling.end_extras(record, listed.ours[1:])
-        return listed.ours[0] if listed.ours else None
-
-    def _for_the_ask(self, left_s: float) -> float:
-        """Of the seconds left, those that an ask may take: what is never answered has to be looked for."""
-        return max(left_s / 2, left_s - self.patience.allocate_s * SHARE_OF_SEARCH)
-
-    def _may_ask_again(self, error: PlatformError) -> bool:
-        keys = self.control.features.idempotency_keys
-        if error.effect is not Effect.REFUSED:
-            return keys or error.effect is Effect.NOT_SENT
-        # Without keys a second ask needs a list, which would show what the first gave all the same.
-        return isinstance(error, RateLimited) and (keys or self.evidence.can_search)
-
-    async def _found(self, record: LeaseRecord, error: PlatformError, ends_at: float) -> Lease:
-        """The lease that came of an allocate in spite of its error; that error where none is to be seen.
-
-        A platform that does not honour its idempotency keys gives several: one is kept, the others end.
-        """
-        listed, lease = Listed(), None
-        with suppress(PlatformError, TimeoutError):
-            async with asyncio.timeout(max(LAST_LOOK_S, ends_at - self.clock())):
-                listed = await self.evidence.look(record)
-                if not listed.ours and isinstance(error, UnmarkedAnswer) and not error.marked:
-                    lease = await self.control.lease(LeaseId(error.lease_id))
-        await self._settling.end_extras(record, listed.ours[1:])
-        lease = listed.ours[0] if listed.ours else lease
-        if lease is None or lease.metadata.get("reference") != record.reference:
-            with suppress(StorageFault):  # what all attempts met says more than what the last one did
-                self.ledger.unsure(record.reference, error.message)
-            raise error
-        return lease
 
     async def wait_ready(self, record: LeaseRecord) -> LeaseRecord:
         """Wait until the slice can be used; `TimedOut` after `ready_s`, `ServerFault` if it ends instead.

@@ -32,12 +32,13 @@ MESSAGE_CAP = 500
 
 _ERROR_FIELDS = frozenset(
     {
-        *("code", "detail", "details", "error", "errors", "instance", "message", "object", "param", "path"),
-        *("request_id", "result", "status", "status_code", "success", "timestamp", "title", "trace_id"),
-        *("type", "user_id"),
+        *("code", "detail", "details", "error", "errors", "instance", "message", "msg", "object", "ok"),
+        *("param", "path", "request_id", "result", "status", "statusCode", "status_code", "success"),
+        *("timestamp", "title", "trace_id", "type", "user_id"),
     }
 )
-_BAD_STATES = frozenset({"error", "fail", "failed", "failure"})
+_BAD_STATES = re.compile(r"error|fail|failed|failure|[45]\d\d", re.IGNORECASE)
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 _GOOD_CODES = re.compile(r"0|2\d\d|ok|success", re.IGNORECASE)
 
 
@@ -132,7 +133,7 @@ def error_words(answer: object, redact: Callable[[str], str] = str) -> tuple[str
 
 
 def _message(source: Mapping[str, object]) -> str | None:
-    for name in ("message", "error", "detail", "title"):
+    for name in ("message", "msg", "error", "detail", "title"):
         found = source.get(name)
         if isinstance(found, str) and found:
             return found
@@ -165,18 +166,39 @@ def error_in_success(value: object, redact: Callable[[str], str] = str) -> str |
     An error has the words of one and nothing else: a lease that failed may well carry an `error` of its own,
     and an envelope around good data a `code` and a `message`.
     """
-    if not isinstance(value, dict) or not _is_error(value):
+    if not isinstance(value, dict):
         return None
-    return error_words(value, redact)[0] or "an error without a message"
-
-
-def _is_error(value: Mapping[str, object]) -> bool:
-    if value.get("result") == "FAILURE" or value.get("success") is False:
-        return True
     # What is empty carries nothing: an error beside an empty list of pools is no list of no pools.
-    present = {name for name, content in value.items() if content not in (None, "", [], {})}
-    if not present <= _ERROR_FIELDS:
+    present = {name for name, content in value.items() if content not in _NOTHING}
+    if present <= _ERROR_FIELDS or _denies(value):
+        return error_beside(value, redact)
+    return None
+
+
+def error_beside(value: Mapping[str, object], redact: Callable[[str], str] = str) -> str | None:
+    """The message of an error that stands in an answer, whatever else does: for what is no lease."""
+    failed = bool(value.get("error")) or bool(value.get("errors")) or value.get("object") == "error"
+    stated = any(_is_bad(value.get(name)) for name in ("status", "statusCode", "status_code"))
+    if failed or stated or _denies(value) or _is_coded(value):
+        return error_words(value, redact)[0] or "an error without a message"
+    return None
+
+
+def _denies(value: Mapping[str, object]) -> bool:
+    """Does an answer say of itself, in so many words, that it is none?"""
+    said = [value.get("ok"), value.get("success")]
+    return value.get("result") == "FAILURE" or any(
+        one is False or (isinstance(one, str) and one.lower() == "false") for one in said
+    )
+
+
+def _is_coded(value: Mapping[str, object]) -> bool:
+    """A code and a message of which neither says that all is well."""
+    code, message = _code(value), _message(value)
+    if value.get("code") in _NOTHING or code is None or message is None:
         return False
-    coded = {"code", "message"} <= present and not _GOOD_CODES.fullmatch(_code(value) or "ok")
-    stated = {"status", "message"} <= present and str(value["status"]).lower() in _BAD_STATES
-    return bool(value.get("error")) or value.get("object") == "error" or coded or stated
+    return not (_GOOD_CODES.fullmatch(code) or _GOOD_CODES.fullmatch(message))
+
+
+def _is_bad(state: object) -> bool:
+    return isinstance(state, str | int) and _BAD_STATES.fullmatch(str(state)) is not None

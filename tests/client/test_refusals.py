@@ -59,6 +59,12 @@ def test_a_success_is_looked_through_without_failing(value: object) -> None:
         {"success": False, "pools": [], "message": "boom"},
         {"status": "error", "message": "boom"},
         {"status": "fail", "message": "boom", "code": 200},
+        {"pools": [], "errors": ["boom"]},
+        {"ok": False, "message": "boom"},
+        {"success": "false", "pools": [{"id": "a"}], "message": "boom"},
+        {"statusCode": 500, "message": "boom"},
+        {"status": 503, "message": "boom"},
+        {"code": 500, "msg": "boom", "data": None},
     ],
 )
 def test_a_success_that_says_it_is_none_is_an_error(value: object) -> None:
@@ -69,13 +75,20 @@ def test_a_success_that_says_it_is_none_is_an_error(value: object) -> None:
     "value",
     [
         {"success": True, "pools": []},
-        {"status": "error"},
+        {"ok": True, "errors": [], "error": None},
+        {"status": 200, "message": "released"},
+        {"code": 10000, "message": "Success"},
         {"id": "a", "status": "failed", "message": "boom"},
         {"detail": "released"},
     ],
 )
 def test_a_success_that_only_looks_like_an_error_is_one(value: object) -> None:
     assert error_in_success(value) is None
+
+
+@pytest.mark.parametrize("value", [{"status": "error"}, {"ok": False}, {"pools": [], "status": "failed"}])
+def test_a_success_that_says_it_is_none_needs_no_words_for_it(value: object) -> None:
+    assert error_in_success(value) == "an error without a message"
 
 
 def test_words_nested_as_deep_as_json_may_be_are_passed_over() -> None:

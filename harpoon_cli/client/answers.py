@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
 from harpoon_cli.client.inference import InferenceOptions
-from harpoon_cli.client.refusals import error_in_success, error_words
+from harpoon_cli.client.refusals import error_beside, error_words
 from harpoon_cli.client.retry import harmless, repeat_stream, unsent
 from harpoon_cli.client.transport import Transport
 from harpoon_cli.client.wire import ANSWER_CAP, EventScanner, Fields, parse_json
@@ -17,6 +18,11 @@ from harpoon_cli.errors import BrokenOff, GarbledAnswer, ServerFault
 from harpoon_cli.values import Struct, field
 
 T = TypeVar("T")
+
+_FAILURES = re.compile(
+    rb"(.*[._-])?(error|exception|fatal|fail(ed|ure)?|abort(ed)?|cancell?ed|timeout)", re.IGNORECASE
+)
+"""What servers call the event that ends an answer before its end."""
 
 
 async def asked(transport: Transport, path: str, body: object, options: InferenceOptions) -> Fields:
@@ -127,7 +133,7 @@ async def _events(pieces: AsyncIterator[bytes], redact: Callable[[str], str]) ->
     scanner = EventScanner()
     async for piece in pieces:
         for event in scanner.feed(piece):
-            if scanner.name == b"error":
+            if _FAILURES.fullmatch(scanner.name):
                 raise _broken_off(event, redact)
             if said := event.strip():
                 yield said
@@ -155,7 +161,7 @@ class _Answer(Struct):
         return self._choice(fields)
 
     def _choice(self, fields: Fields) -> str:
-        choice = first_choice(fields) if fields.raw("choices") is not None else None
+        choice = first_choice(fields, self.redact) if fields.raw("choices") is not None else None
         if choice is None:
             return ""
         self.finish_reason = choice.text("finish_reason") or self.finish_reason
@@ -196,7 +202,7 @@ def _good(value: object, what: str, redact: Callable[[str], str]) -> Fields:
     fields = Fields(value, what)
     # In place of an answer, or of a part of one, FastAPI's {"detail": …} is an error too.
     detailed = bool(fields.raw("detail")) and fields.only("detail")
-    if fields.raw("error") or fields.raw("object") == "error" or detailed or error_in_success(value):
+    if detailed or error_beside(value):
         raise _broken_off(value, redact)
     return fields
 
@@ -209,9 +215,15 @@ def _broken_off(error: object, redact: Callable[[str], str]) -> ServerFault:
     )
 
 
-def first_choice(fields: Fields) -> Fields | None:
-    """The choice of index 0: a server that was configured to give several gives them side by side."""
-    return next((one for one in fields.children("choices") if not one.whole("index")), None)
+def first_choice(fields: Fields, redact: Callable[[str], str]) -> Fields | None:
+    """The choice of index 0: a server that was configured to give several gives them side by side.
+
+    One that holds an error is `ServerFault`, its words passed through `redact`.
+    """
+    choice = next((one for one in fields.children("choices") if not one.whole("index")), None)
+    if choice is not None and choice.raw("error"):
+        raise _broken_off({"error": choice.raw("error")}, redact)
+    return choice
 
 
 def usage(fields: Fields) -> Usage | None:

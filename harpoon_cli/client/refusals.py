@@ -175,8 +175,10 @@ def error_in_success(value: object, redact: Callable[[str], str] = str) -> str |
     return None
 
 
-def error_beside(value: Mapping[str, object], redact: Callable[[str], str] = str) -> str | None:
+def error_beside(value: object, redact: Callable[[str], str] = str) -> str | None:
     """The message of an error that stands in an answer, whatever else does: for what is no lease."""
+    if not isinstance(value, dict):
+        return None
     failed = bool(value.get("error")) or bool(value.get("errors")) or value.get("object") == "error"
     stated = any(_is_bad(value.get(name)) for name in ("status", "statusCode", "status_code"))
     if failed or stated or _denies(value) or _is_coded(value):

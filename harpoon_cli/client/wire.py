@@ -246,7 +246,9 @@ class EventScanner:
     """Cuts a byte stream into the data of its server-sent events; comments and other fields are passed over.
 
     Feed it as bytes arrive, in any pieces; lines may end in LF, CR or CRLF. The work is linear in the bytes.
-    An event longer than `EVENT_CAP_BYTES` is `GarbledAnswer`. `name` is the kind of the event just given.
+    An event longer than `EVENT_CAP_BYTES` is `GarbledAnswer`. `name` is the kind of the event just given; one
+    that has a kind is given also without data. A server that breaks off may forget the form: a line of JSON
+    is data, and `error: …` an event of that kind.
     """
 
     def __init__(self) -> None:
@@ -265,8 +267,13 @@ class EventScanner:
                 self._data.append(line[6:] if line[5:6] == b" " else line[5:])
             elif line.startswith(b"event:"):
                 self._name = line[6:].strip()
+            elif line.startswith(b"{"):
+                self._data.append(line)
+            elif line.startswith(b"error:"):
+                self._name = b"error"
+                self._data.append(line[6:])
             elif not line:
-                event, whole = b"\n".join(self._data), bool(self._data)
+                event, whole = b"\n".join(self._data), bool(self._data or self._name)
                 self.name, self._name = self._name, b""
                 self._data, self._event_bytes = [], 0
                 if whole:

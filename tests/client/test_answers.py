@@ -154,14 +154,38 @@ def test_an_error_in_the_middle_is_told_in_its_own_words(broken: object) -> None
 
 @pytest.mark.parametrize(
     "broken",
-    [{"detail": "boom"}, {"status": "error", "message": "boom"}, {"success": False, "message": "boom"}],
+    [
+        {"detail": "boom"},
+        {"status": "error", "message": "boom"},
+        {"success": False, "message": "boom"},
+        {"errors": ["boom"]},
+        {"choices": [{"index": 0, "delta": {"content": "b"}, "error": "boom"}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "error": {"message": "boom"}}]},
+    ],
 )
 def test_an_error_that_does_not_call_itself_one_ends_an_answer_too(broken: object) -> None:
     with pytest.raises(ServerFault, match="broke off its answer: boom"):
         parts_of(added("a"), event(broken), DONE)
 
 
-@pytest.mark.parametrize("reason", ["error", "abort", "Aborted"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        event({"status": "error"}),
+        b"event: error\n\n",
+        b'event: exception\ndata: {"m": "x"}\n\n',
+        b"event: response.failed\ndata: {}\n\n",
+        b'{"error": {}, "status": "failed"}\n\n',
+        b'{"error": "boom"}\n\n',
+        b"error: boom\n\n",
+    ],
+)
+def test_an_error_in_an_odd_form_ends_an_answer_before_its_mark_of_the_end(broken: bytes) -> None:
+    with pytest.raises(ServerFault, match="broke off its answer"):
+        parts_of(added("a"), broken, DONE)
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "Aborted", "timeout"])
 def test_an_answer_that_the_server_gave_up_is_no_answer(reason: str) -> None:
     with pytest.raises(ServerFault, match="finish_reason"):
         parts_of(added("a", finish_reason=reason), DONE)

@@ -192,10 +192,31 @@ def test_null_content_is_an_empty_text_and_others_choices_are_left() -> None:
 
 
 @each_dialect
-def test_an_error_beside_an_answer_is_an_error(name: str) -> None:
-    body = {**WHOLE[name], "error": {"message": "the provider went away", "code": 502}}
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"error": {"message": "the provider went away", "code": 502}},
+        {"errors": ["the provider went away"]},
+        {"status": "failed", "message": "the provider went away"},
+        {"code": "E1", "message": "the provider went away"},
+    ],
+)
+def test_an_error_beside_an_answer_is_an_error(name: str, beside: dict[str, object]) -> None:
     with pytest.raises(ServerFault, match="the provider went away"):
-        completed(name, always(answer(200, body)))
+        completed(name, always(answer(200, {**WHOLE[name], **beside})))
+
+
+@each_dialect
+def test_what_says_that_all_is_well_beside_an_answer_is_no_error(name: str) -> None:
+    well: dict[str, object] = {
+        "error": None,
+        "errors": [],
+        "status": "ok",
+        "success": True,
+        "code": 0,
+        "message": "success",
+    }
+    assert completed(name, always(answer(200, {**WHOLE[name], **well})))[0].text
 
 
 @each_dialect

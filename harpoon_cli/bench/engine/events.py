@@ -79,6 +79,11 @@ class EventCutter:
         for line in event.removeprefix(_BYTE_ORDER_MARK).split(b"\n"):
             if line.startswith(b"data:"):
                 lines.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif line.startswith(b"{"):  # written by a server that breaks off, and forgets the form
+                lines.append(line)
+            elif line.startswith(b"error:"):
+                lines.append(line[6:])
+                is_failure = True
             elif line.startswith(b"event:") and line[6:].strip() == b"error":
                 is_failure = True
         data = b"\n".join(lines)

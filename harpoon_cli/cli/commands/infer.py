@@ -36,6 +36,7 @@ from harpoon_cli.cli.session import Session
 from harpoon_cli.client.guard import patient
 from harpoon_cli.client.service import Platform
 from harpoon_cli.domain import (
+    ENDED,
     Lease,
     LeaseId,
     LeaseRecord,
@@ -369,4 +370,6 @@ def _model_words(data: InferData) -> Cell:
 def _doubts(data: InferData) -> list[str]:
     if data.finish_reason == "length":
         return ["the answer stops at --max-tokens; a larger number gives more of it"]
+    if data.finish_reason.lower() not in ENDED:
+        return [f"the server ended its answer with {data.finish_reason!r}: whether it is whole is not known"]
     return []

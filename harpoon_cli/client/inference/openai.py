@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from harpoon_cli.client.answers import asked, first_choice, must_have_ended_well, streamed, usage
 from harpoon_cli.client.inference import InferenceOptions
@@ -28,7 +28,7 @@ class OpenAiInference:
     async def complete(self, request: CompletionRequest) -> Completion:
         body = _body(request, stream=False)
         answer = await asked(self._transport, self._path, body, self._options)
-        return _completion(answer, logprobs=request.logprobs)
+        return _completion(answer, self._transport.redacted, logprobs=request.logprobs)
 
     def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta | Completion, None]:
         return streamed(self._transport, self._path, _body(request, stream=True), self._options)
@@ -66,8 +66,8 @@ def _body(request: CompletionRequest, *, stream: bool) -> dict[str, object]:
     }
 
 
-def _completion(fields: Fields, *, logprobs: bool) -> Completion:
-    choice = first_choice(fields)
+def _completion(fields: Fields, redact: Callable[[str], str], *, logprobs: bool) -> Completion:
+    choice = first_choice(fields, redact)
     message = choice.child("message") if choice else None
     if choice is None or message is None:
         raise GarbledAnswer("the answer to the prompt has no choice with a message")

@@ -44,7 +44,11 @@ def test_a_measured_body_is_the_same_however_it_is_cut(content: bytes, places: S
 
 
 @given(
-    st.lists(st.sampled_from([b"data:", b"data: ", b"x", b"\n", b"\r\n", b"\r", b":", b"id: 1", b"{}"])),
+    st.lists(
+        st.sampled_from(
+            [b"data:", b"data: ", b"x", b"\n", b"\r\n", b"\r", b":", b"id: 1", b"{}", b'{"error": 1}']
+        )
+    ),
     PLACES,
 )
 def test_events_are_those_that_the_control_planes_scanner_sees(

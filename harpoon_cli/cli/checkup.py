@@ -14,7 +14,7 @@ from harpoon_cli.cli.session import Session
 from harpoon_cli.client.service import Platform
 from harpoon_cli.client.transport import Exchange, resolve_s
 from harpoon_cli.domain import Pool, PoolId
-from harpoon_cli.errors import HarpoonError, NotOffered
+from harpoon_cli.errors import HarpoonError, NotOffered, ServerFault
 from harpoon_cli.render import words
 from harpoon_cli.routing.placement import cheapest
 from harpoon_cli.settings.endpoint import LiveEndpoint, endpoint
@@ -26,6 +26,45 @@ SKEW_WARNING_S = 5.0
 """Leases end by the platform's clock; a Date header tells it to the second."""
 
 UNREACHED = "check platform.base_url, the network between, and that the platform is up"
+
+
+WELL = frozenset(
+    {
+        *(
+            "active",
+            "alive",
+            "answers",
+            "available",
+            "good",
+            "green",
+            "healthy",
+            "live",
+            "ok",
+            "okay",
+            "online",
+        ),
+        *("operational", "pass", "passing", "ready", "running", "serving", "success", "up"),
+    }
+)
+DOWN = frozenset(
+    {
+        *(
+            "critical",
+            "dead",
+            "down",
+            "error",
+            "fail",
+            "failed",
+            "failing",
+            "failure",
+            "fatal",
+            "ko",
+            "offline",
+        ),
+        *("outage", "red", "stopped", "unavailable", "unhealthy"),
+    }
+)
+"""What platforms say of their health; a word that is in neither set is a doubt."""
 
 
 class Verdict(StrEnum):
@@ -194,7 +233,11 @@ async def _network(session: Session, platform: Platform) -> AsyncIterator[Findin
 
 
 async def _health(_session: Session, platform: Platform) -> list[Finding]:
-    return [_ok("health", f"the platform says {await platform.control.health()!r}")]
+    word = await platform.control.health()
+    found, state = f"the platform says {word!r}", word.strip().lower()
+    if state in DOWN:
+        raise ServerFault(found)
+    return [_ok("health", found) if state in WELL else _warning("health", found, UNREACHED)]
 
 
 async def _served(_session: Session, platform: Platform) -> list[Finding]:

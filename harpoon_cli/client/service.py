@@ -27,9 +27,9 @@ ROWS_TOLD = 3
 
 
 class IncompleteList(GarbledAnswer):
-    """A list of leases with rows that cannot be read: `leases` are the others.
+    """A list of leases that is not whole: `leases` are those that can be read.
 
-    What it lacks may be one of those rows: it proves no absence.
+    What it lacks may be one of the others: it proves no absence.
     """
 
     code, exit = "incomplete_list", Exit.INCOMPLETE
@@ -38,14 +38,16 @@ class IncompleteList(GarbledAnswer):
         "harpoon release ID ends one by its id"
     )
 
-    def __init__(self, leases: Sequence[Lease], left_out: Sequence[str]) -> None:
-        """`left_out` says why, once for each row that is."""
-        rows = f"{len(left_out)} of {len(leases) + len(left_out)} rows"
-        more = f"; and {len(left_out) - ROWS_TOLD} more" if len(left_out) > ROWS_TOLD else ""
-        super().__init__(
-            f"{rows} of the platform's list of leases cannot be read, and are left out: "
-            f"{'; '.join(left_out[:ROWS_TOLD])}{more}"
-        )
+    def __init__(self, leases: Sequence[Lease], left_out: Sequence[str], trouble: str | None = None) -> None:
+        """`left_out` says why, once for each row that is; `trouble` is what the whole list suffers from."""
+        told = [] if trouble is None else [f"the platform's list of leases is not whole: {trouble}"]
+        if left_out:
+            more = f"; and {len(left_out) - ROWS_TOLD} more" if len(left_out) > ROWS_TOLD else ""
+            told.append(
+                f"{len(left_out)} of {len(leases) + len(left_out)} rows of the platform's list of leases "
+                f"cannot be read, and are left out: {'; '.join(left_out[:ROWS_TOLD])}{more}"
+            )
+        super().__init__("; ".join(told))
         self.leases = tuple(leases)
 
 
@@ -76,7 +78,7 @@ class ControlPlane(Protocol):
     def features(self) -> Features: ...
 
     async def pools(self) -> tuple[Pool, ...]:
-        """Every pool, as the platform orders them."""
+        """Every pool, all pages, as the platform orders them."""
 
     async def allocate(self, request: LeaseRequest, *, deadline_s: float) -> Lease:
         """Ask once for a lease. The caller decides about a repeat, by the error's `effect`."""
@@ -85,7 +87,7 @@ class ControlPlane(Protocol):
         """One lease by id; `NoSuchLease` where the platform does not know it."""
 
     async def leases(self) -> tuple[Lease, ...]:
-        """Every lease the key can see, all pages; `IncompleteList` where a row of them cannot be read."""
+        """Every lease the key can see, all pages; `IncompleteList` where that list is not whole."""
 
     async def renew(self, lease_id: LeaseId, ttl_s: int) -> Lease:
         """Move the end of a lease to ttl_s seconds from now."""

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from harpoon_cli.client.control.seed_v1 import STATUS_WORDS
-from harpoon_cli.client.service import ControlPlane
+from harpoon_cli.client.service import ControlPlane, IncompleteList
 from harpoon_cli.domain import (
     Gpu,
     Lease,
@@ -501,6 +501,26 @@ def test_all_pages_of_the_list_are_read() -> None:
         {"cursor": ["c/1 &"]},
         {"cursor": ["2"]},
     ]
+
+
+def test_all_pages_of_the_list_of_pools_are_read() -> None:
+    script = in_turn(
+        answer(200, {"pools": [{"id": "a"}], "next_cursor": "x"}), answer(200, {"pools": [{"id": "b"}]})
+    )
+    found = told(script, pools)
+    assert isinstance(found, tuple)
+    assert [pool.id for pool in found] == ["a", "b"]
+
+
+@pytest.mark.parametrize("beside", [{"errors": ["a shard is down"]}, {"status": "error"}, {"ok": False}])
+def test_an_error_beside_rows_keeps_a_list_from_being_whole(beside: dict[str, object]) -> None:
+    body = {"pools": [{"id": "a"}], "allocations": [{"id": "a"}], **beside}
+    assert isinstance(trouble(always(answer(200, body)), pools), GarbledAnswer)
+    if "ok" not in beside:
+        partly = trouble(always(answer(200, body)), leases)
+        assert isinstance(partly, IncompleteList)
+        assert [lease.id for lease in partly.leases] == ["a"]
+        assert "is not whole: " in partly.message
 
 
 @pytest.mark.parametrize("end", [None, ""])

@@ -87,7 +87,7 @@ async def _snapshot(session: Session, model: Model | None) -> Outcome:
     except NotOffered as lack:
         return Outcome(
             data=PoolsData(offered=False, fits=name, pools=()),
-            views=[Table(COLUMNS, [], empty=lack.message)],
+            errors=[lack],
         )
     seen.remember_pools(pool.id for pool in found)
     rows = tuple(_row(pool, model) for pool in found)

@@ -7,13 +7,13 @@ request: whether it may be repeated is for `leases.lifecycle` to decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import monotonic
-from typing import TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from harpoon_cli.client.control import ControlOptions
-from harpoon_cli.client.refusals import CAPACITY_CODES
+from harpoon_cli.client.refusals import CAPACITY_CODES, error_beside
 from harpoon_cli.client.retry import repeat
 from harpoon_cli.client.service import Features, IncompleteList
 from harpoon_cli.client.transport import Transport
@@ -30,6 +30,7 @@ from harpoon_cli.errors import (
     UnknownPool,
     UnmarkedAnswer,
 )
+from harpoon_cli.values import Struct, field
 
 T = TypeVar("T")
 
@@ -43,6 +44,14 @@ _WORDS = {
     LeaseStatus.FAILED: "failed error",
 }
 STATUS_WORDS = {word: status for status, words in _WORDS.items() for word in words.split()}
+
+
+class _Listed(Struct, Generic[T]):
+    """The rows of all pages of a list, why others cannot be read, and what else keeps it from being whole."""
+
+    rows: list[T] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    trouble: str | None = None
 
 
 def create(transport: Transport, options: ControlOptions) -> SeedControl:
@@ -62,11 +71,10 @@ class SeedControl:
         return self._options.features
 
     async def pools(self) -> tuple[Pool, ...]:
-        try:
-            answer = await self._repeatedly("GET", self._paths["pools"])
-        except Refused as refusal:
-            raise _not_offered(refusal, "a list of pools") from refusal
-        return tuple(self._pool(row) for row in self._fields(answer, "the list of pools").children("pools"))
+        listed = await self._all_pages(self._paths["pools"], "pools", "list of pools", self._pool)
+        if trouble := listed.trouble or next(iter(listed.faults), None):
+            raise GarbledAnswer(f"the platform's list of pools is not whole: {trouble}")
+        return tuple(listed.rows)
 
     async def allocate(self, request: LeaseRequest, *, deadline_s: float) -> Lease:
         headers = {"Idempotency-Key": request.idempotency_key} if self.features.idempotency_keys else None
@@ -112,29 +120,37 @@ class SeedControl:
         return lease
 
     async def leases(self) -> tuple[Lease, ...]:
+        listed = await self._all_pages(self._paths["allocate"], "allocations", "list of leases", self._lease)
+        if listed.faults or listed.trouble:
+            raise IncompleteList(listed.rows, listed.faults, listed.trouble)
+        return tuple(listed.rows)
+
+    async def _all_pages(self, path: str, name: str, what: str, read: Callable[[Fields], T]) -> _Listed[T]:
         ends_at = monotonic() + self._options.deadline_s
-        found: list[Lease] = []
-        left_out: list[str] = []
+        listed = _Listed[T]()
         seen: set[str] = set()
         cursor: str | None = None
         while True:
-            page = self._fields(await self._page(cursor, ends_at - monotonic()), "the list of leases")
+            answer = await self._page(path, what, cursor, ends_at - monotonic())
+            page = self._fields(answer, f"the {what}")
             # One row that is spoilt must not hide the others: they cost money too.
-            rows, faults = page.readable(("allocations",), self._lease)
-            found, left_out = found + rows, left_out + faults
+            rows, faults = page.readable((name,), read)
+            listed.rows += rows
+            listed.faults += faults
+            listed.trouble = listed.trouble or error_beside(answer, self._transport.redacted)
             cursor = page.optional_identifier("next_cursor")
             if cursor is None:
-                return _whole(found, left_out)
+                return listed
             if cursor in seen:
-                raise GarbledAnswer("the list of leases does not end: its cursors repeat")
+                raise GarbledAnswer(f"the {what} does not end: its cursors repeat")
             seen.add(cursor)
 
-    async def _page(self, cursor: str | None, left_s: float) -> object:
+    async def _page(self, path: str, what: str, cursor: str | None, left_s: float) -> object:
         query = None if cursor is None else {"cursor": cursor}
         try:
-            return await self._repeatedly("GET", self._paths["allocate"], query=query, deadline_s=left_s)
+            return await self._repeatedly("GET", path, query=query, deadline_s=left_s)
         except Refused as refusal:
-            raise _not_offered(refusal, "a list of leases") from refusal
+            raise _not_offered(refusal, f"a {what}") from refusal
 
     async def renew(self, lease_id: LeaseId, ttl_s: int) -> Lease:
         body = self._named({"duration_seconds": ttl_s})
@@ -241,12 +257,6 @@ class SeedControl:
             allocated_percent=row.number("allocated_percent"),
             actual_percent=row.number("actual_percent"),
         )
-
-
-def _whole(leases: Sequence[Lease], left_out: Sequence[str]) -> tuple[Lease, ...]:
-    if left_out:
-        raise IncompleteList(leases, left_out)
-    return tuple(leases)
 
 
 def _or_none(read: Callable[[], T | None]) -> T | None:

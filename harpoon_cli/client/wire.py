@@ -198,11 +198,13 @@ class Fields:
         """The objects of a required list."""
         return (self._below(item, f"an item of {names[0]}") for item in self._list(names))
 
-    def readable(self, names: tuple[str, ...], read: Callable[[Fields], T]) -> tuple[list[T], list[str]]:
-        """What `read` makes of each object of a required list, and why it could not of the others."""
+    def readable(
+        self, names: tuple[str, ...], read: Callable[[Fields], T], most: int
+    ) -> tuple[list[T], list[str]]:
+        """What `read` makes of the first `most` objects of a required list, and why it cannot of others."""
         good: list[T] = []
         faults: list[str] = []
-        for number, item in enumerate(self._list(names), start=1):
+        for number, item in enumerate(self._list(names)[:most], start=1):
             try:
                 good.append(read(self._below(item, f"item {number} of {names[0]}")))
             except GarbledAnswer as fault:

@@ -523,6 +523,41 @@ def test_an_error_beside_rows_keeps_a_list_from_being_whole(beside: dict[str, ob
         assert "is not whole: " in partly.message
 
 
+def endless(rows_of: Callable[[int], list[dict[str, object]]]) -> Script:
+    """Pages that never end: each with a cursor of its own, and with the rows of its number."""
+
+    async def script(conversation: Conversation) -> None:
+        number = 0
+        while True:
+            await conversation.request()
+            rows, number = rows_of(number), number + 1
+            body = {"pools": rows, "allocations": rows, "next_cursor": f"c{number}"}
+            await conversation.send(answer(200, body))
+
+    return script
+
+
+THOUSANDS = endless(lambda page: [{"id": f"{page}-{row}"} for row in range(3000)])
+LONG = endless(lambda page: [{"id": f"{page}-{row}", "metadata": {"a": "x" * 9000}} for row in range(500)])
+
+
+def test_a_list_of_pools_without_an_end_is_not_read_for_ever() -> None:
+    error = trouble(THOUSANDS, pools)
+    assert isinstance(error, GarbledAnswer)
+    assert "more than 5000 rows" in error.message
+
+
+@pytest.mark.parametrize(
+    ("script", "rows", "said"), [(THOUSANDS, 10_001, "more than 10000 rows"), (LONG, 1000, "too long")]
+)
+def test_of_a_list_of_leases_without_an_end_the_first_are_used_and_that_is_said(
+    script: Script, rows: int, said: str
+) -> None:
+    error = trouble(script, leases)
+    assert isinstance(error, IncompleteList)
+    assert (len(error.leases), said in error.message) == (rows, True)
+
+
 @pytest.mark.parametrize("end", [None, ""])
 def test_a_list_ends_where_there_is_no_cursor(end: object) -> None:
     found = told(always(page(end, "a")), leases)

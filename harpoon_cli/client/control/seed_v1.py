@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from json import dumps
 from time import monotonic
 from typing import Generic, TypeVar
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from harpoon_cli.client.refusals import CAPACITY_CODES, error_beside
 from harpoon_cli.client.retry import repeat
 from harpoon_cli.client.service import Features, IncompleteList
 from harpoon_cli.client.transport import Transport
-from harpoon_cli.client.wire import Fields
+from harpoon_cli.client.wire import BODY_CAP_BYTES, Fields
 from harpoon_cli.domain import Gpu, Lease, LeaseId, LeaseRequest, LeaseStatus, Pool, PoolId, Price
 from harpoon_cli.errors import (
     DoubtfulAbsence,
@@ -36,6 +37,12 @@ T = TypeVar("T")
 
 PATHS = {"allocate": "/v1/allocate", "pools": "/v1/pools", "health": "/health"}
 
+POOLS_CAP, LEASES_CAP = 5_000, 10_000
+"""How many rows of all pages are read: more would fill the memory, and a list of pages may have no end."""
+
+PAGES_CAP_CHARACTERS = BODY_CAP_BYTES
+"""How long all pages together may be that another one follows: a list is no longer for coming in pieces."""
+
 _WORDS = {
     LeaseStatus.PENDING: "pending creating provisioning subscribing queued starting",
     LeaseStatus.ACTIVE: "active ready running allocated subscribed",
@@ -52,6 +59,11 @@ class _Listed(Struct, Generic[T]):
     rows: list[T] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     trouble: str | None = None
+    characters: int = 0
+
+    @property
+    def length(self) -> int:
+        return len(self.rows) + len(self.faults)
 
 
 def create(transport: Transport, options: ControlOptions) -> SeedControl:
@@ -71,7 +83,7 @@ class SeedControl:
         return self._options.features
 
     async def pools(self) -> tuple[Pool, ...]:
-        listed = await self._all_pages(self._paths["pools"], "pools", "list of pools", self._pool)
+        listed = await self._all_pages("pools", "pools", self._pool, POOLS_CAP)
         if trouble := listed.trouble or next(iter(listed.faults), None):
             raise GarbledAnswer(f"the platform's list of pools is not whole: {trouble}")
         return tuple(listed.rows)
@@ -120,37 +132,46 @@ class SeedControl:
         return lease
 
     async def leases(self) -> tuple[Lease, ...]:
-        listed = await self._all_pages(self._paths["allocate"], "allocations", "list of leases", self._lease)
+        listed = await self._all_pages("leases", "allocations", self._lease, LEASES_CAP)
         if listed.faults or listed.trouble:
             raise IncompleteList(listed.rows, listed.faults, listed.trouble)
         return tuple(listed.rows)
 
-    async def _all_pages(self, path: str, name: str, what: str, read: Callable[[Fields], T]) -> _Listed[T]:
+    async def _all_pages(self, what: str, name: str, read: Callable[[Fields], T], cap: int) -> _Listed[T]:
+        """The list of pools or of leases, with its rows below `name`; of more than `cap` rows the first."""
         ends_at = monotonic() + self._options.deadline_s
         listed = _Listed[T]()
         seen: set[str] = set()
         cursor: str | None = None
         while True:
-            answer = await self._page(path, what, cursor, ends_at - monotonic())
-            page = self._fields(answer, f"the {what}")
+            answer = await self._page(what, cursor, ends_at - monotonic())
+            page = self._fields(answer, f"the list of {what}")
             # One row that is spoilt must not hide the others: they cost money too.
-            rows, faults = page.readable((name,), read)
+            rows, faults = page.readable((name,), read, cap + 1 - listed.length)
             listed.rows += rows
             listed.faults += faults
             listed.trouble = listed.trouble or error_beside(answer, self._transport.redacted)
             cursor = page.optional_identifier("next_cursor")
+            if listed.length > cap:
+                listed.trouble = f"it has more than {cap} rows, and the others are left out"
+                return listed
             if cursor is None:
                 return listed
+            listed.characters += len(dumps(answer, ensure_ascii=False))
+            if listed.characters > PAGES_CAP_CHARACTERS:
+                listed.trouble = f"it is too long, and all after {listed.length} rows is left out"
+                return listed
             if cursor in seen:
-                raise GarbledAnswer(f"the {what} does not end: its cursors repeat")
+                raise GarbledAnswer(f"the list of {what} does not end: its cursors repeat")
             seen.add(cursor)
 
-    async def _page(self, path: str, what: str, cursor: str | None, left_s: float) -> object:
+    async def _page(self, what: str, cursor: str | None, left_s: float) -> object:
+        path = self._paths["pools" if what == "pools" else "allocate"]
         query = None if cursor is None else {"cursor": cursor}
         try:
             return await self._repeatedly("GET", path, query=query, deadline_s=left_s)
         except Refused as refusal:
-            raise _not_offered(refusal, f"a {what}") from refusal
+            raise _not_offered(refusal, f"a list of {what}") from refusal
 
     async def renew(self, lease_id: LeaseId, ttl_s: int) -> Lease:
         body = self._named({"duration_seconds": ttl_s})

@@ -5,8 +5,8 @@
                             ├─ surely refused: over             ├─ read back as gone: over
                             └─ anything else: unsure ──► find   └─ not confirmed: MayStillBill
 
-Knows no settings and prints nothing. Clocks, sleep and randomness are parameters. How a lease is ended is in
-`leases.settling`, what counts as proof in `leases.evidence`.
+Knows no settings and prints nothing. Clocks, sleep and randomness are parameters. How a lease is asked for is
+in `leases.obtaining`, how it is ended in `leases.settling`, what counts as proof in `leases.evidence`.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Obtaining(Struct, frozen=True):
     refusals: list[RateLimited] = field(default_factory=list)
 
     async def until_given(self) -> None:
-        """Ask until the record is held; `PlatformError` where none is given, `StorageFault` where none may be."""
+        """Ask until it is given; `PlatformError` where it is not, `StorageFault` where it may not be."""
         ends_at = self.clock() + self.patience.allocate_s
         try:
             lease = await repeat(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence, Set
-from itertools import chain
+from itertools import chain, compress
 
 from harpoon_cli.routing.lines import LINE
 
@@ -43,6 +43,8 @@ _FAMILIES = tuple(map(_labels, _NAMES))
 _FIRST_TWO = [[set(_labels([name])) for name in names[:_FEWEST_LABELS]] for names in _NAMES]
 _LABELS = frozenset().union(*_FAMILIES)
 _BARE = frozenset().union(*_NAMES)
+_MARKS = _LABELS.union(_DASHES, _BULLETS)
+"""All that a list can be told by."""
 
 
 def without_layout(pieces: list[str]) -> tuple[str, tuple[str, ...]]:
@@ -51,10 +53,10 @@ def without_layout(pieces: list[str]) -> tuple[str, tuple[str, ...]]:
     pieces are what stands between its blanks.
     """
     text = " ".join(pieces)
-    if "```" in text or "~~~" in text:
+    if ("`" in text and "```" in text) or ("~" in text and "~~~" in text):
         pieces = [_unfenced(piece) for piece in pieces if piece not in _PLAIN_FENCES]
         text = " ".join(pieces)
-    there = set(pieces)
+    there = _MARKS.intersection(pieces)
     runs = [run for run in [*_runs(pieces, there), _bullets(pieces, there)] if run]
     if not runs:
         return text, ()
@@ -62,7 +64,8 @@ def without_layout(pieces: list[str]) -> tuple[str, tuple[str, ...]]:
     ends = [*longest[1:], len(pieces)]
     pieces = _cleared(pieces, chain.from_iterable(runs))
     options = tuple([_joined(pieces[start:end]) for start, end in zip(longest, ends, strict=True)])
-    return _joined(pieces), options
+    # The last option has all that follows it, so that the text ends with the options.
+    return _joined((_joined(pieces[: longest[0]]), *options)), options
 
 
 def _cleared(pieces: Sequence[str], labels: Iterable[int]) -> list[str]:
@@ -78,7 +81,7 @@ def _cleared(pieces: Sequence[str], labels: Iterable[int]) -> list[str]:
     return pieces
 
 
-def _joined(pieces: Sequence[str]) -> str:
+def _joined(pieces: Iterable[str]) -> str:
     return " ".join(filter(None, pieces))
 
 
@@ -104,8 +107,8 @@ def _runs(pieces: Sequence[str], there: Set[str]) -> list[list[int]]:
         return found
     labelled = [
         (place, piece)
-        for place, piece in enumerate(pieces)
-        if piece in some and (piece not in _BARE or _DASHES.issuperset(pieces[place + 1 : place + 2]))
+        for place in compress(range(len(pieces)), map(some.__contains__, pieces))
+        if (piece := pieces[place]) not in _BARE or _DASHES.issuperset(pieces[place + 1 : place + 2])
     ]
     for labels in families:
         # By the label that each waits for, oldest first: "A. 1500 A. B. 6000 A." is one list of two.

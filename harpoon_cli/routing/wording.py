@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from zlib import crc32
 
 from harpoon_cli.routing.decision import Contribution
@@ -23,14 +22,17 @@ _NAMED = 3
 
 
 class Said(Struct, frozen=True):
-    """A prompt's words of substance, as many as are looked up, and the numbers they are known by.
-
-    pairs are the numbers of each word with the one after it.
-    """
+    """A prompt's words of substance, as many as are looked up, with their letters and numbers."""
 
     words: Sequence[str]
+    letters: Sequence[bytes]
     singles: Sequence[int]
-    pairs: Sequence[int]
+
+    @property
+    def pairs(self) -> list[int]:
+        """The number of each word with the one after it."""
+        # By all letters of both: the CRC goes on where that of the first word ended.
+        return list(map(crc32, self.letters[1:], self.singles))
 
     @property
     def numbers(self) -> list[int]:
@@ -48,10 +50,8 @@ def number(content: Sequence[str]) -> Said:
     words = content
     if len(content) > 2 * WORDS_WEIGHED:
         words = (*content[:WORDS_WEIGHED], *content[-WORDS_WEIGHED:])
-    written = "\n".join((*words, "")).encode("utf-8", "replace").splitlines(keepends=True)
-    singles = list(map(crc32, written))
-    # A pair is numbered by all its letters: the CRC goes on where that of the first word ended.
-    return Said(words, singles, list(map(crc32, written[1:], singles)))
+    letters = "\n".join((*words, "")).encode("utf-8", "replace").splitlines(keepends=True)
+    return Said(words, letters, list(map(crc32, letters)))
 
 
 class Wording(Struct, frozen=True):
@@ -67,24 +67,26 @@ class Wording(Struct, frozen=True):
 
     def known(self, said: Said) -> Known:
         """What of the words is known here."""
-        return Known(self, said, list(map(self.places.get, chain(said.singles, said.pairs))))
+        return Known(self, said, list(map(self.places.get, said.singles)))
 
 
 class Known(Struct, frozen=True):
-    """The words and pairs of a prompt as a wording knows them.
-
-    entries are the places in the wording of each word, then of each pair; None where it is not known.
-    """
+    """The words of a prompt as a wording knows them: the place in it of each, None where it is not known."""
 
     wording: Wording
     said: Said
-    entries: Sequence[int | None]
+    singles: Sequence[int | None]
+
+    @property
+    def entries(self) -> list[int | None]:
+        """The places of the words, then of the pairs: looked up only where the words are familiar."""
+        return [*self.singles, *map(self.wording.places.get, self.said.pairs)]
 
     @property
     def share(self) -> float:
         """Which share of the words is known, 0 to 1; 1 where there are none."""
         words = len(self.said.words)
-        return (words - self.entries[:words].count(None)) / words if words else 1.0
+        return (words - self.singles.count(None)) / words if words else 1.0
 
     def contributions(self) -> tuple[Contribution, ...]:
         """One for each group that the words touch, amounts in log-odds."""

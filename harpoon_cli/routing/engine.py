@@ -88,7 +88,8 @@ def examine(
             for candidate in ordered
         ]
     )
-    wanted, deciding = _wanted(steps, scored, threshold(terms, ordered[:1], 1))
+    wanted, deciding = _wanted(steps, scored)
+    deciding = deciding or threshold(terms, ordered[:1], 1)
     chosen, margin = _chosen(results, wanted), scored.total - deciding.total
     found = Decision(
         model=chosen or wanted,
@@ -130,7 +131,7 @@ def model_on(
     scored = known_score or score(read(inputs.prompt.text), weights)
     question = Question(policy, estimate_tokens(inputs.prompt))
     terms = Terms(policy, weights, _fitted_kind(scored), question.prompt_tokens)
-    wanted, _ = _wanted(_steps(ordered, terms), scored, threshold(terms, ordered[:1], 1))
+    wanted, _ = _wanted(_steps(ordered, terms), scored)
     for one in _by_preference(ordered, [one.model.name for one in ordered].index(wanted)):
         if all(gate.verdict is Verdict.PASSED for gate in judge(one, question)):
             return one.model.name
@@ -181,8 +182,11 @@ def _steps(ordered: Sequence[Candidate], terms: Terms) -> dict[str, Threshold | 
     }
 
 
-def _wanted(steps: dict[str, Threshold | None], scored: Score, alone: Threshold) -> tuple[str, Threshold]:
-    """The model the score asks for, and the threshold that decided: the last reached, or the first missed."""
+def _wanted(steps: dict[str, Threshold | None], scored: Score) -> tuple[str, Threshold | None]:
+    """The model the score asks for, and the threshold that decided: the last reached, or the first missed.
+
+    None where there is one model only.
+    """
     wanted, deciding = next(iter(steps)), None
     for name, step in steps.items():
         if step is None:
@@ -190,7 +194,7 @@ def _wanted(steps: dict[str, Threshold | None], scored: Score, alone: Threshold)
         if scored.total - step.total < 0:
             return wanted, deciding or step
         wanted, deciding = name, step
-    return wanted, deciding or alone
+    return wanted, deciding
 
 
 def _step(

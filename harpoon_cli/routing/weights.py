@@ -47,7 +47,7 @@ class Calibration(Struct, frozen=True):
 
     def probability(self, values: Mapping[str, float], score: float) -> float:
         """From the signals' values, by name, and the score; between 0 and 1, never quite either."""
-        parts = (weight * values.get(name, 0.0) for name, weight in self.signals.items())
+        parts = [weight * values.get(name, 0.0) for name, weight in self.signals.items()]
         return probability_of(math.fsum([self.intercept, self.of_score * score, *parts]))
 
 

@@ -32,15 +32,31 @@ _LETTERS = bytes(
 """What an ASCII character is to words: itself, or a blank, or a line end where a sentence ends."""
 
 _NO_LETTER = r"[^\x00-\x7f\w]"
-"""Any other character that is no part of a word; compiled for the first prompt that is not ASCII."""
+"""Any other character that is no part of a word; compiled for the first prompt that holds one."""
+
+_ASCII = bytes(range(128))
+
+
+def beyond_ascii(text: str) -> str:
+    """The characters of a text that are not ASCII, in order; they are found in no time, as bytes."""
+    if text.isascii():
+        return ""
+    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
 
 
 def _letters(text: str) -> str:
     """The text as words see it, character for character."""
     if not text.isascii():
-        text = re.sub(_NO_LETTER, " ", text.replace("\u2019", "'"))
+        text = text.replace("\u2019", "'")
+        if not beyond_ascii(text).isalnum():
+            text = re.sub(_NO_LETTER, " ", text)
     # The bytes above 127, of letters that are not ASCII, stay. str.translate would take six times as long.
     return text.encode().translate(_LETTERS).decode()
+
+
+def _is_quoting(sentence: str) -> bool:
+    """Whether an apostrophe stands anywhere but within a word."""
+    return "'" in sentence and (" '" in (padded := f" {sentence} ") or "' " in padded)
 
 
 def frames(line: str) -> bool:
@@ -58,7 +74,7 @@ def said(text: str) -> tuple[str, list[str]]:
     words = [sentence.split() for sentence in sentences]
     if "'" in letters:
         words = [
-            [bare for word in each if (bare := word.strip("'"))] if "'" in sentence else each
+            [bare for word in each if (bare := word.strip("'"))] if _is_quoting(sentence) else each
             for sentence, each in zip(sentences, words, strict=True)
         ]
     kept = [not FILLER.issuperset(each) for each in words]

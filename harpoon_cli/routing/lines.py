@@ -41,7 +41,9 @@ def listed(text: str) -> str:
     """The text with a bullet before each line of its last list without labels, and no label glued on."""
     if len(text) > _LONGEST_TEXT or text.count("\n", 0, -1) < _FEWEST:
         return text
-    lines = [line for line in map(str.strip, text.split("\n")) if line and not line.startswith(_FENCES)]
+    lines = list(filter(None, map(str.strip, text.split("\n"))))
+    if "`" in text or "~" in text:
+        lines = [line for line in lines if not line.startswith(_FENCES)]
     first = _first_option(lines)
     if first is None:
         return _GLUED.sub(r"\1 ", text) if lines and _GLUED.match(lines[-1]) else text
@@ -61,11 +63,12 @@ def _first_option(lines: list[str]) -> int | None:
     options = lines[first:]
     if not _FEWEST <= len(options) <= _MOST or options[-1].endswith("?"):
         return None
-    starts = [_levelled(option) for option in options]
-    # The same label on all of them is no label: "(a) 3 V, (b) 2 A" as one option of several.
-    labels = {label[0] if (label := _LABEL.match(start)) else "" for start in starts}
-    if len(labels) > 1 or any(start.startswith(_NO_OPTION) for start in starts):
-        return None
+    labels = set()
+    for start in map(_levelled, options):
+        labels.add(label[0] if (label := _LABEL.match(start)) else "")
+        # The same label on all of them is no label: "(a) 3 V, (b) 2 A" as one option of several.
+        if len(labels) > 1 or start.startswith(_NO_OPTION):
+            return None
     return first if max(map(len, options)) <= _LONGEST else None
 
 

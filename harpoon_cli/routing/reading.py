@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from harpoon_cli.domain import Prompt
-from harpoon_cli.routing.filler import FILLER, said
+from harpoon_cli.routing.filler import FILLER, beyond_ascii, said
 from harpoon_cli.routing.layout import without_layout
 from harpoon_cli.routing.lines import listed
 from harpoon_cli.values import Struct
@@ -33,7 +33,12 @@ Phrases = tuple[tuple[str, str], ...]
 """Case-folded phrases, a blank between words and at either end; before each its longest word."""
 
 _NUMBER = re.compile(r"\d(?:[.,]?\d)*")
+_OF_NUMBERS = bytes(code if chr(code) in "0123456789.," else 32 for code in range(256))
+"""What a byte is to numbers written in ASCII: itself, or a blank."""
+
 _ASCII_CHARACTERS_PER_TOKEN = 4
+_FEW = 8
+"""Where no more than one in so many characters is not ASCII, these are few."""
 
 
 class Reading(Struct, frozen=True):
@@ -42,8 +47,8 @@ class Reading(Struct, frozen=True):
     text is case-folded with single spaces, without fences, labels of options and sentences that only frame
     the rest; options are those of its longest list. words are its runs of letters and digits, with how often
     each occurs; phrases the same words in order, a space around each; content those of them that say
-    something, in order, numbers by their shape; numbers those in the text as they are written. whole says
-    whether all of the prompt is in it, or only its ends.
+    something, in order, numbers by their shape; numbers those in the text as they are written; beyond_ascii
+    its characters that are not ASCII. whole says whether all of the prompt is in it, or only its ends.
     """
 
     text: str
@@ -52,6 +57,7 @@ class Reading(Struct, frozen=True):
     phrases: str
     content: tuple[str, ...]
     numbers: tuple[str, ...]
+    beyond_ascii: str
     whole: bool
 
     def count(self, vocabulary: frozenset[str]) -> int:
@@ -69,13 +75,15 @@ def read(text: str) -> Reading:
     pieces, whole = _ends(listed(text))
     plain, options = without_layout(pieces)
     plain, words = said(plain)
+    others = beyond_ascii(plain)
     return Reading(
         text=plain,
         options=options,
         words=Counter(words),
         phrases=f" {' '.join(words)} ",
         content=content_of(words),
-        numbers=tuple(_NUMBER.findall(plain)),
+        numbers=_numbers(plain, others),
+        beyond_ascii=others,
         whole=whole,
     )
 
@@ -84,8 +92,15 @@ def content_of(words: Iterable[str]) -> tuple[str, ...]:
     """The words that are not filler, in order; a number, or what starts like one, is one of `NUMBERS`."""
     most = len(NUMBERS)
     return tuple(
-        [word if word[0] > "9" else NUMBERS[min(len(word), most) - 1] for word in words if word not in FILLER]
+        [word if word >= ":" else NUMBERS[min(len(word), most) - 1] for word in words if word not in FILLER]
     )
+
+
+def _numbers(text: str, others: str) -> tuple[str, ...]:
+    if not _NUMBER.search(others):
+        # Of most texts little is left without what cannot be part of a number.
+        text = " ".join(text.encode("utf-8", "replace").translate(_OF_NUMBERS).decode().split())
+    return tuple(_NUMBER.findall(text))
 
 
 def estimate_tokens(prompt: Prompt) -> int:
@@ -133,10 +148,21 @@ def _level(text: str) -> str:
     normal = is_normalized("NFKC", kept)
     if not normal:
         kept = _cut(normalize("NFKC", kept), _KEPT)
-    folded = kept.upper().casefold()
+    folded = _folded(kept)
     if normal and kept is text and is_normalized("NFKC", folded):
         return folded
     return " ".join((folded if is_normalized("NFKC", folded) else normalize("NFKC", folded)).split())
+
+
+def _folded(text: str) -> str:
+    """The fold of a text's capitals."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    if len(encoded) - len(text) < len(text) // _FEW:
+        others = beyond_ascii(text)
+        if others.upper().casefold() == others:
+            # Each of the others is its own fold, so that only ASCII is left to level.
+            return encoded.lower().decode("utf-8", "surrogatepass")
+    return text.upper().casefold()
 
 
 def _cut(text: str, characters: int = CHARACTERS_READ) -> str:

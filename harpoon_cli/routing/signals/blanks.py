@@ -7,7 +7,7 @@ from harpoon_cli.routing.signals import Signal
 
 
 def _measure(reading: Reading) -> float:
-    return float("__" in reading.text)
+    return float("_" in reading.text and "__" in reading.text)
 
 
 def _sentence(value: float) -> str:

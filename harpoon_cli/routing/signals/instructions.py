@@ -9,11 +9,10 @@ from harpoon_cli.routing.signals import Signal, phrases, vocabulary
 
 _WORDS = vocabulary("additionally afterwards finally furthermore lastly moreover secondly then thirdly")
 _PHRASES = phrases("and also", "as well as", "make sure", "at least", "do not", "must not")
-_QUESTION_MARKS = "?؟"
 
 
 def _measure(reading: Reading) -> float:
-    questions = sum(reading.text.count(mark) for mark in _QUESTION_MARKS)
+    questions = reading.text.count("?") + reading.beyond_ascii.count("؟")
     return math.log2(1 + max(0, questions - 1) + reading.count(_WORDS) + reading.count_phrases(_PHRASES))
 
 

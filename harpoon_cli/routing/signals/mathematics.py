@@ -15,17 +15,20 @@ _WORDS = vocabulary(
     "perimeter permutation polynomial prime probability proof quadratic ratio sine solve sqrt "
     "theorem triangle variance vector"
 )
-_MARKS = "=≤≥≠∑∏∫√π∞∂∈∀∃^"
+_MARKS = "≤≥≠∑∏∫√π∞∂∈∀∃"
+"""Those that are not ASCII."""
+
 _TEX = re.compile(r"\\[a-z]{2,12}")
 
 
-def _marks(text: str) -> int:
-    return text.count("=") + text.count("^") if text.isascii() else sum(map(text.count, _MARKS))
+def _marks(reading: Reading) -> int:
+    of_ascii = reading.text.count("=") + reading.text.count("^")
+    return of_ascii + (sum(map(reading.beyond_ascii.count, _MARKS)) if reading.beyond_ascii else 0)
 
 
 def _measure(reading: Reading) -> float:
     tex = len(_TEX.findall(reading.text)) if "\\" in reading.text else 0
-    return math.log2(1 + reading.count(_WORDS) + _marks(reading.text) + tex)
+    return math.log2(1 + reading.count(_WORDS) + _marks(reading) + tex)
 
 
 def _sentence(value: float) -> str:

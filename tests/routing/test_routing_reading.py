@@ -109,6 +109,14 @@ def test_every_letter_and_digit_there_is_belongs_to_words_and_nothing_else_but_a
     assert found == [part for one in tried for part in ([f"x{one}y"] if one.isalnum() else ["x", "y"])]
 
 
+@given(st.lists(st.characters(), min_size=1, max_size=8).map("".join))
+def test_an_odd_character_among_ascii_is_levelled_as_anywhere(odd: str) -> None:
+    whole = f"{'Xylem' * 40}{odd}H{odd}Ylem"
+    folded = unicodedata.normalize("NFKC", whole).upper().casefold()
+    expected = read(unicodedata.normalize("NFKC", folded))
+    assert read(whole) == expected
+
+
 def test_an_ordinary_prompt_is_read_whole() -> None:
     decision = choice("word " * 2 * WORDS_READ)
     assert not decision.score.whole

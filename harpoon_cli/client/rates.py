@@ -18,13 +18,16 @@ from collections.abc import Iterator, Mapping
 
 from harpoon_cli.client.breaker import Health
 from harpoon_cli.client.exchange import http_date
-from harpoon_cli.client.refusals import LONGEST_WAIT_S, retry_after_s
+from harpoon_cli.client.refusals import retry_after_s
 from harpoon_cli.values import Struct, replace
 
 TOO_MANY_REQUESTS = 429
 
 ASKED_AGAIN_AFTER_S = 300.0
 """So long a host that has no call left is taken at its word, however far away the end is that it told."""
+
+LONGEST_S = 30 * 24 * 3600.0
+"""A limit that ends later than this is not kept."""
 
 _PAIRS = (
     ("ratelimit-remaining", "ratelimit-reset"),
@@ -58,7 +61,7 @@ def told(status: int, headers: Mapping[str, str], now: float) -> Rate | None:
     found = [*_pairs(headers, now), *_listed(headers.get("ratelimit", ""))]
     if status == TOO_MANY_REQUESTS:
         wait_s = retry_after_s(headers.get("retry-after"), headers.get("date"))
-        ends = [wait_s] if wait_s else [rate.for_s for rate in found if rate.left == 0]
+        ends = [min(wait_s, LONGEST_S)] if wait_s else [rate.for_s for rate in found if rate.left == 0]
         return Rate(0, max(ends)) if ends else None
     return min(found, key=lambda rate: (rate.left, -rate.for_s), default=None)
 
@@ -81,7 +84,7 @@ def _rate(left: str, for_s: float | None) -> Rate | None:
     digits = left.strip()
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 12:
         return None
-    if for_s is None or not 0 < for_s <= LONGEST_WAIT_S:
+    if for_s is None or not 0 < for_s <= LONGEST_S:
         return None
     return Rate(min(int(digits), _MOST_CALLS), for_s)
 
@@ -120,6 +123,6 @@ def limit(health: Health, now: float) -> int | None:
 
     "None left" closes a host to prompts, so that it could never tell otherwise: one asks again in time.
     """
-    believed_s = ASKED_AGAIN_AFTER_S if health.calls_left == 0 else LONGEST_WAIT_S
+    believed_s = ASKED_AGAIN_AFTER_S if health.calls_left == 0 else LONGEST_S
     ends_at = min(health.limited_until, health.told_at + believed_s)
     return health.calls_left if health.told_at <= now < ends_at else None

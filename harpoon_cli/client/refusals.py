@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
+from email.utils import parsedate_tz
 
 from harpoon_cli.client.exchange import http_date
 from harpoon_cli.client.wire import parse_json
@@ -24,8 +25,8 @@ FORBIDDEN_CODES = frozenset({"12370004"})
 CAPACITY_CODES = frozenset({"insufficient_capacity", "no_capacity", "10189007"})
 """Platform codes that mean "full", whatever the status; the last is hosted·ai's."""
 
-LONGEST_WAIT_S = 30 * 24 * 3600.0
-"""A Retry-After beyond this is no more meant than one that is no number."""
+FOR_GOOD_S = 1e11
+"""Three thousand years: a Retry-After beyond that asks never to return, and counts as this."""
 
 MESSAGE_CAP = 500
 """How many characters of a server's own words are quoted."""
@@ -65,10 +66,16 @@ def refusal(
     if message:
         said += f": {message}"
     if wait_s:
-        until = datetime.now(UTC) + timedelta(seconds=wait_s)
-        said += f"; it asks to be left alone for {wait_s:.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC"
+        said += f"; it asks to be left alone {_how_long(wait_s)}"
     worded = message is not None or code is not None
     return kind(said, hint=hint, status=status, platform_code=code, retry_after_s=wait_s, worded=worded)
+
+
+def _how_long(wait_s: float) -> str:
+    if wait_s >= FOR_GOOD_S:
+        return "for good"
+    until = datetime.now(UTC) + timedelta(seconds=wait_s)
+    return f"for {wait_s:.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _meaning(
@@ -97,18 +104,26 @@ def _meaning(
 def retry_after_s(value: str | None, date: str | None = None) -> float | None:
     """Seconds to wait by a Retry-After header in either form; None for anything else.
 
-    A moment is counted from the answer's Date header, since it is the server's clock that it goes by. One in
-    the past, or too far ahead to be meant, asks for nothing.
+    A moment is counted from the answer's Date header, since it is the server's clock that it goes by; one in
+    the past asks for nothing. However far off, what can be read is meant: `FOR_GOOD_S` stands for all beyond.
     """
     digits = (value or "").strip()
     if digits.isascii() and digits.isdigit():
-        wait_s = float(digits[:20])
-        return wait_s if wait_s <= LONGEST_WAIT_S else None
+        return min(float(digits[:300]), FOR_GOOD_S)
     moment = http_date(value)
     if moment is None:
-        return None
+        return FOR_GOOD_S if _is_beyond_all_years(value) else None
     wait_s = (moment - (http_date(date) or datetime.now(UTC))).total_seconds()
-    return wait_s if 0.0 < wait_s <= LONGEST_WAIT_S else None
+    return min(wait_s, FOR_GOOD_S) if wait_s > 0.0 else None
+
+
+def _is_beyond_all_years(value: str | None) -> bool:
+    """Is it a date of a year that no clock has?"""
+    try:
+        parts = parsedate_tz(value or "")
+    except (ValueError, OverflowError):
+        return False
+    return parts is not None and parts[0] > MAXYEAR
 
 
 def error_words(answer: object, redact: Callable[[str], str] = str) -> tuple[str | None, str | None]:

@@ -54,6 +54,7 @@ def test_a_limit_is_read_in_the_spellings_that_platforms_use(
     ("headers", "rate"),
     [
         ({"retry-after": "30"}, Rate(0, 30.0)),
+        ({"retry-after": "9" * 30}, Rate(0, rates.LONGEST_S)),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "12"}, Rate(0, 12.0)),
         ({"retry-after": "30", "x-ratelimit-remaining": "5", "x-ratelimit-reset": "12"}, Rate(0, 30.0)),
         ({"x-ratelimit-remaining": "5", "x-ratelimit-reset": "12"}, None),

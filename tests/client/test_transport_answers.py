@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from harpoon_cli.client.refusals import MESSAGE_CAP
+from harpoon_cli.client.refusals import FOR_GOOD_S, MESSAGE_CAP
 from harpoon_cli.client.transport import Endpoint, Network, Transport
 from harpoon_cli.errors import (
     Effect,
@@ -323,13 +323,30 @@ def test_retry_after_as_a_date_goes_by_the_servers_own_clock() -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        *("", "soon", "-1", "1.5", "\u00b2", "1e9", "0x10", "7, 8", "9" * 15, "9" * 5000),
-        *("Mon, 99 Foo 2001", "Mon, 01 Jan 2001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"),
+        *("", "soon", "-1", "1.5", "\u00b2", "1e9", "0x10", "7, 8"),
+        *("Mon, 99 Foo 2001", "Mon, 01 Jan 2001 00:00:00 GMT", "Mon, 99 Foo 99999 99:99:99 GMT"),
     ],
 )
 def test_retry_after_that_makes_no_sense_is_none(header: str) -> None:
     raw = answer(429, b"", {"Retry-After": header.encode().decode("latin-1")})
     assert trouble(always(raw)).retry_after_s is None
+
+
+@pytest.mark.parametrize("header", ["31536000", "99999999", "Fri, 01 Jan 2099 00:00:00 GMT"])
+def test_retry_after_is_meant_however_far_off(header: str) -> None:
+    error = trouble(always(answer(503, b"", {"Retry-After": header})))
+    assert (error.retry_after_s or 0.0) >= 31536000
+    assert "it asks to be left alone for " in error.message
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["9" * 15, "9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 01 Jan 99999 00:00:00 GMT"],
+)
+def test_retry_after_beyond_all_calendars_is_for_good(header: str) -> None:
+    error = trouble(always(answer(429, b"", {"Retry-After": header})))
+    assert error.retry_after_s == FOR_GOOD_S
+    assert error.message.endswith("it asks to be left alone for good")
 
 
 def test_a_message_says_when_it_may_be_tried_again() -> None:

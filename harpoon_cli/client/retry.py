@@ -228,7 +228,7 @@ class _Repeating(Struct):
         if attempts > 1:
             error.message += f"; {attempts} attempts took {self.deadline_s - left_s:.1f} s"
         if isinstance(error, TimedOut) and error.status is None:
-            error.message += f", and {self.policy.limit} allows {self.deadline_s:.3g} s"
+            error.message += f", and {self.policy.limit} allows {max(0.0, self.deadline_s):.3g} s"
             error.hint = f"{self.policy.limit} allows longer; harpoon doctor tells how the platform is"
         elif (error.retry_after_s or 0.0) > left_s and not isinstance(error, BreakerOpen):
             error.hint = (

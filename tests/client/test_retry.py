@@ -221,6 +221,11 @@ def test_only_a_repeat_that_would_be_made_is_paid_for(errors: list[Exception]) -
     assert purse.asked == 0
 
 
+def test_no_error_tells_of_less_than_no_time() -> None:
+    with pytest.raises(TimedOut, match="allows 0 s"):
+        repeated(Call(Time(), TimedOut("a")), deadline_s=-0.0153)
+
+
 def test_the_last_attempt_is_not_paid_for_twice() -> None:
     purse = Purse(5)
     with pytest.raises(ServerFault):

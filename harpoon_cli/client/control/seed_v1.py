@@ -28,6 +28,7 @@ from harpoon_cli.errors import (
     NotOffered,
     PlatformError,
     Refused,
+    TimedOut,
     UnknownPool,
     UnmarkedAnswer,
 )
@@ -168,10 +169,23 @@ class SeedControl:
     async def _page(self, what: str, cursor: str | None, left_s: float) -> object:
         path = self._paths["pools" if what == "pools" else "allocate"]
         query = None if cursor is None else {"cursor": cursor}
+        if left_s <= 0.0:
+            raise self._without_end(what)
         try:
             return await self._repeatedly("GET", path, query=query, deadline_s=left_s)
+        except TimedOut as late:
+            if cursor is None or late.status is not None:
+                raise
+            raise self._without_end(what) from late
         except Refused as refusal:
             raise _not_offered(refusal, f"a list of {what}") from refusal
+
+    def _without_end(self, what: str) -> TimedOut:
+        limit, allowed_s = self._options.retry.limit, self._options.deadline_s
+        return TimedOut(
+            f"the list of {what} did not end within the {allowed_s:.3g} s that {limit} allows",
+            hint=f"{limit} allows longer; harpoon doctor tells how the platform is",
+        )
 
     async def renew(self, lease_id: LeaseId, ttl_s: int) -> Lease:
         body = self._named({"duration_seconds": ttl_s})

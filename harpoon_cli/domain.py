@@ -283,27 +283,17 @@ class Prompt(Struct, frozen=True):
 
 GIVEN_UP = frozenset(
     {
-        *("abort", "aborted", "cancelled", "canceled", "error", "exception", "fail", "failed", "failure"),
-        *("interrupted", "timed_out", "timeout"),
+        *("abort", "aborted", "cancelled", "canceled", "error", "exception", "fail", "failed"),
+        *("failure", "interrupted", "timed_out", "timeout"),
     }
 )
 """The finish reasons that servers give for an end that is none: the engine failed, or dropped the request."""
 
 ENDED = frozenset(
     {
-        *(
-            "complete",
-            "completed",
-            "content_filter",
-            "done",
-            "end",
-            "end_turn",
-            "eos",
-            "eos_token",
-            "finished",
-        ),
-        *("function_call", "length", "max_tokens", "stop", "stop_sequence", "tool_calls", "tool_use"),
-        "unknown",
+        *("complete", "completed", "content_filter", "done", "end", "end_turn", "eos", "eos_token"),
+        *("finished", "function_call", "length", "max_tokens", "stop", "stop_sequence"),
+        *("tool_calls", "tool_use", "unknown"),
     }
 )
 """The finish reasons of answers that are whole, or as long as they may be; "unknown" is one that has none."""

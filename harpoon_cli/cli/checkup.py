@@ -30,38 +30,15 @@ UNREACHED = "check platform.base_url, the network between, and that the platform
 
 WELL = frozenset(
     {
-        *(
-            "active",
-            "alive",
-            "answers",
-            "available",
-            "good",
-            "green",
-            "healthy",
-            "live",
-            "ok",
-            "okay",
-            "online",
-        ),
-        *("operational", "pass", "passing", "ready", "running", "serving", "success", "up"),
+        *("active", "alive", "answers", "available", "good", "green", "healthy", "live", "ok"),
+        *("okay", "online", "operational", "pass", "passing", "ready", "running", "serving"),
+        *("success", "up"),
     }
 )
 DOWN = frozenset(
     {
-        *(
-            "critical",
-            "dead",
-            "down",
-            "error",
-            "fail",
-            "failed",
-            "failing",
-            "failure",
-            "fatal",
-            "ko",
-            "offline",
-        ),
-        *("outage", "red", "stopped", "unavailable", "unhealthy"),
+        *("critical", "dead", "down", "error", "fail", "failed", "failing", "failure", "fatal"),
+        *("ko", "offline", "outage", "red", "stopped", "unavailable", "unhealthy"),
     }
 )
 """What platforms say of their health; a word that is in neither set is a doubt."""

@@ -61,6 +61,8 @@ class Evidence(Struct, frozen=True):
     sleep: Callable[[float], Awaitable[None]]
     known: Callable[[LeaseId], bool]
     """Is it the lease of a record of ours?"""
+    listed_before: Callable[[], bool] = lambda: False
+    """Has the platform's list been read at any time? Then one that is not offered is only not there now."""
 
     async def look(self, record: LeaseRecord, *, wait: bool = True) -> Listed:
         """The platform's list; with wait it is read for a while if the intent is fresh and not there yet."""
@@ -115,13 +117,16 @@ class Evidence(Struct, frozen=True):
         return True
 
     async def list_lacks(self, lease_id: LeaseId) -> bool | None:
-        """Is the lease in no row of the list, or only as gone? None where there is no list."""
+        """Is the lease in no row of the list, or only as gone? None where there is no list.
+
+        A gateway without its routes finds neither a lease nor the list: that proves nothing.
+        """
         if not self.control.features.lists:
             return None
         try:
             listed = await self.control.leases()
         except NotOffered:
-            return None
+            return False if self.listed_before() else None
         return not any(one.id == lease_id and one.status is not LeaseStatus.GONE for one in listed)
 
     def was_visible(self, record: LeaseRecord) -> bool:

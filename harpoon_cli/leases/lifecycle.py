@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from time import monotonic
@@ -38,6 +39,7 @@ from harpoon_cli.errors import (
     NoSuchLease,
     NotOffered,
     ServerFault,
+    StorageFault,
     TimedOut,
 )
 from harpoon_cli.leases.adoption import Adoption
@@ -96,7 +98,14 @@ class Lifecycle(Struct, frozen=True, dict=True):
 
     @cached_property
     def evidence(self) -> Evidence:
-        return Evidence(self.control, self.patience, self.now, self.sleep, self.adoption.is_ours)
+        return Evidence(
+            self.control, self.patience, self.now, self.sleep, self.adoption.is_ours, self._listed_before
+        )
+
+    def _listed_before(self) -> bool:
+        with suppress(StorageFault):
+            return self.ledger.searched(self.endpoint, apart=timedelta(0))
+        return False
 
     @cached_property
     def _settling(self) -> Settling:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
@@ -504,6 +505,30 @@ def test_an_allocate_in_trouble_ends_within_its_deadline_the_search_for_its_leas
     with pytest.raises(HarpoonError):
         world.time.run(use(process, wait=False))
     assert world.time.seconds() <= allocate_s + 0.25
+
+
+def test_a_gateway_that_finds_neither_the_lease_nor_the_list_proves_nothing(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world()
+    process = world.process()
+    intent = process.lifecycle.intend(ORDER)
+    record = world.time.run(process.lifecycle.obtain(intent))
+    record = world.time.run(process.lifecycle.wait_ready(record))
+    release, times = world.platform.release, count(1)
+
+    def released(lease_id: LeaseId) -> None:
+        if next(times) == 1:
+            raise NoSuchLease("not found")
+        release(lease_id)
+
+    def not_found() -> tuple[Lease, ...]:
+        raise NotOffered("not found")
+
+    monkeypatch.setattr(world.platform, "release", released)
+    monkeypatch.setattr(world.platform, "list", not_found)
+    assert world.time.run(process.lifecycle.settle(record)).state is LeaseState.RELEASED
+    assert world.platform.live() == []
 
 
 def test_a_read_that_hangs_does_not_keep_the_release_from_being_sent(make_world: MakeWorld) -> None:

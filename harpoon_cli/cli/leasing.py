@@ -19,6 +19,9 @@ from harpoon_cli.leases.tenancy import Tenancy
 from harpoon_cli.leases.worktime import Worktime
 from harpoon_cli.values import Struct, replace
 
+MOST_REFUSALS = 10
+"""After so many no other pool is asked: each takes its time, and a wrong path refuses in the name of all."""
+
 NoSlice = NoCapacity | UnknownPool
 """What a pool says that surely gave no lease, and of which another pool may have one."""
 
@@ -84,10 +87,16 @@ async def first_given(
     is asked for while it is not certain what came of the request before.
     """
     ended: list[Tenure] = []
+    refused = 0
     try:
         while (refusal := await _refusal(session, lifecycle, attempt, use, wait=wait)) is not None:
-            ended += session.receipt.ended if session.receipt else ()
+            refused += 1
+            if refused == MOST_REFUSALS:
+                session.screen.note(f"{refused} pools had no such slice; the others were not asked: --pool")
+                raise refusal
+            before = session.receipt
             attempt = instead(attempt.order, refusal)
+            ended += before.ended if before else ()
     finally:
         session.receipt = with_ended(session, ended)
 

@@ -210,7 +210,9 @@ def _denies(value: Mapping[str, object]) -> bool:
 
 
 def _is_coded(value: Mapping[str, object]) -> bool:
-    """A code and a message of which neither says that all is well."""
+    """A code and a message, where nothing beside them says that all is well, nor they themselves."""
+    if value.get("success") is True or value.get("ok") is True:
+        return False
     code, message = _code(value), _message(value)
     if value.get("code") in _NOTHING or code is None or message is None:
         return False

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
+from contextvars import ContextVar
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
@@ -32,6 +33,19 @@ WORTHWHILE_S = 0.1
 """A repeat with less time than this would fail for lack of time, and hide why the one before it failed."""
 
 T = TypeVar("T")
+
+_pauses: ContextVar[list[float] | None] = ContextVar("pauses", default=None)
+
+
+@contextmanager
+def pauses_noted() -> Iterator[list[float]]:
+    """The pauses, in seconds, of calls begun within: one that makes any was answered, and does not hang."""
+    noted: list[float] = []
+    token = _pauses.set(noted)
+    try:
+        yield noted
+    finally:
+        _pauses.reset(token)
 
 
 class Allowance(Protocol):
@@ -261,11 +275,13 @@ class _Repeating(Struct):
         return self.policy.allowance is None or self.policy.allowance.may_repeat()
 
     def wait_s(self, state: RetryCallState) -> float:
-        asked_s = _asked_s(state)
-        if asked_s is not None:
-            return asked_s
-        longest_s = self.policy.longest_wait_s(state.attempt_number)
-        return min(self.jitter(0.0, longest_s), (self.ends_at - self.clock()) / 2)
+        wait_s = _asked_s(state)
+        if wait_s is None:
+            longest_s = self.policy.longest_wait_s(state.attempt_number)
+            wait_s = min(self.jitter(0.0, longest_s), (self.ends_at - self.clock()) / 2)
+        if (noted := _pauses.get()) is not None:
+            noted.append(wait_s)
+        return wait_s
 
     def is_over(self, state: RetryCallState) -> bool:
         if not self._may_follow(state):

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from harpoon_cli.client.guard import patient
+from harpoon_cli.client.retry import harmless, pauses_noted
 from harpoon_cli.client.service import ControlPlane
 from harpoon_cli.domain import Lease, LeaseRecord, LeaseStatus
 from harpoon_cli.errors import (
@@ -71,9 +72,13 @@ class Ending(Struct):
         """
         looks: list[asyncio.Future[None]] = []
         try:
-            while self.record.seen_at is None and len(looks) < FIRST_LOOKS and not _any_done(looks):
-                looks.append(asyncio.ensure_future(self._look()))
-                await asyncio.wait(looks, timeout=self.hangs_after_s, return_when=asyncio.FIRST_COMPLETED)
+            with pauses_noted() as pauses:
+                for _ in range(FIRST_LOOKS):
+                    if self.record.seen_at is not None or _any_done(looks):
+                        break
+                    if not pauses:
+                        looks.append(asyncio.ensure_future(self._look()))
+                    await asyncio.wait(looks, timeout=self.hangs_after_s, return_when=asyncio.FIRST_COMPLETED)
             await self._released_and_gone()
         finally:
             await _let_go(looks)
@@ -145,15 +150,27 @@ class Ending(Struct):
 
     async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What comes of an ask that may be made twice: beside the first, where nothing does for long."""
-        asks = [asyncio.ensure_future(ask())]
+        with pauses_noted() as pauses:
+            asks = [asyncio.ensure_future(ask())]
         try:
             await asyncio.wait(asks, timeout=self.hangs_after_s)
-            if not asks[0].done():
+            if not asks[0].done() and not pauses:
                 asks.append(asyncio.ensure_future(ask()))
-                await asyncio.wait(asks, return_when=asyncio.FIRST_COMPLETED)
-            return await next(one for one in asks if one.done())
+            return await _first_good(asks)
         finally:
             await _let_go(asks)
+
+
+async def _first_good(asks: Sequence[asyncio.Future[T]]) -> T:
+    """The first answer, be it a no; where all have failed the last failure."""
+    for ask in asyncio.as_completed(asks):
+        try:
+            return await ask
+        except PlatformError as error:
+            if not harmless(error):
+                raise
+            failure = error
+    raise failure
 
 
 def _any_done(asks: Sequence[asyncio.Future[None]]) -> bool:

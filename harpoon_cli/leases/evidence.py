@@ -4,7 +4,7 @@
 "I know no such lease", in the words of    over after an accepted release; without one, if a list, where
 its contract                               there is one, lacks it too
 a 404 that is not in the platform's words  over only if a list lacks it, or, without a list, after an
-                                           accepted release and two such answers
+                                           accepted release and four such answers
   either, of a lease that no read has      nothing
   shown, and not three minutes old
 our reference in no row of the list        never there, after three minutes, and if every row of the

@@ -51,7 +51,8 @@ async def holding(
         if not (kept or lifecycle.is_over(record)):
             with phase("release"):
                 hurried = cancelled or _was_cancelled()
-                await _give_back(lifecycle, record, _within_s(lifecycle, record, ends_at, hurried=hurried))
+                left_s = max(LAST_LOOK_S, ends_at - lifecycle.clock())
+                await _give_back(lifecycle, record, left_s, hurried=hurried)
 
 
 def _was_cancelled() -> bool:
@@ -60,19 +61,11 @@ def _was_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _within_s(lifecycle: Lifecycle, record: LeaseRecord, ends_at: float, *, hurried: bool) -> float | None:
-    """The seconds for giving back; None for a lease that is known and not in a hurry: as long as it takes.
-
-    What was never answered has been looked for already, within the time for its allocate.
-    """
-    if hurried:
-        return lifecycle.hurry.left_s()
-    return None if lifecycle.is_named(record) else max(LAST_LOOK_S, ends_at - lifecycle.clock())
-
-
-async def _give_back(lifecycle: Lifecycle, record: LeaseRecord, within_s: float | None) -> None:
+async def _give_back(lifecycle: Lifecycle, record: LeaseRecord, look_s: float, *, hurried: bool) -> None:
+    """End it; what was never answered has been looked for already, and is for look_s more."""
     try:
-        work = lifecycle.settle(record, within_s=within_s)
+        within_s = lifecycle.hurry.left_s() if hurried else None
+        work = lifecycle.settle(record, within_s=within_s, look_s=None if hurried else look_s)
         await finishing(work, within_s=lifecycle.hurry.left_s)
     except asyncio.CancelledError as cut:
         if lifecycle.is_over(record):

@@ -184,6 +184,7 @@ class Lifecycle(Struct, frozen=True, dict=True):
             self.now,
             self.clock,
             self.sleep,
+            self.hurry,
         )
         await finishing(obtaining.until_given(), within_s=lambda: self.hurry.left_s(FINISH_POST_S))
         return self._held(record)
@@ -228,15 +229,18 @@ class Lifecycle(Struct, frozen=True, dict=True):
             raise NoSuchLease(f"lease {current.lease_id} was given back by another command just now")
         return current
 
-    async def settle(self, record: LeaseRecord, *, within_s: float | None = None) -> LeaseRecord:
+    async def settle(
+        self, record: LeaseRecord, *, within_s: float | None = None, look_s: float | None = None
+    ) -> LeaseRecord:
         """End whatever a record stands for, from any state; `MayStillBill` where that is not certain.
 
         A lease is over when it reads back as gone. An intent that was never answered is looked for; found, it
         is released; not found, it is over once absence proves something. Takes `release_s` at most; given
-        `within_s` there is a hurry, and only what must be done is done. `StorageFault` where it is over, and
+        `within_s` there is a hurry, and only what must be done is done; `look_s` is for the look alone.
+        `StorageFault` where it is over, and
         that cannot be written down.
         """
-        return await self._settling.settle(record, within_s=within_s)
+        return await self._settling.settle(record, within_s=within_s, look_s=look_s)
 
     def believe_gone(self, record: LeaseRecord) -> LeaseRecord:
         """Close a record on the word of a person who has looked at the platform.
@@ -258,10 +262,6 @@ class Lifecycle(Struct, frozen=True, dict=True):
     def is_over(self, record: LeaseRecord) -> bool:
         """Is nothing left to give back?"""
         return self._settling.is_over(record)
-
-    def is_named(self, record: LeaseRecord) -> bool:
-        """Is it known which lease came of it?"""
-        return self._settling.known(record).lease_id is not None
 
     def may_still_bill(self, record: LeaseRecord, why: str) -> MayStillBill:
         """The error for a record that is not surely over: what it is, since when, and what settles it."""

@@ -25,7 +25,7 @@ from harpoon_cli.errors import (
 )
 from harpoon_cli.leases.evidence import Evidence, Listed
 from harpoon_cli.leases.ledger import Ledger
-from harpoon_cli.leases.patience import LAST_LOOK_S, Patience
+from harpoon_cli.leases.patience import LAST_LOOK_S, Hurry, Patience
 from harpoon_cli.leases.settling import Settling
 from harpoon_cli.values import Struct, field, replace
 
@@ -36,7 +36,7 @@ LATER_S = 1.0
 """An ask that leaves this long after its intent is dated by itself."""
 
 
-class Obtaining(Struct, frozen=True):
+class Obtaining(Struct):
     """One intent that is being asked for. See `leases.lifecycle` for its parts."""
 
     record: LeaseRecord
@@ -49,11 +49,13 @@ class Obtaining(Struct, frozen=True):
     now: Callable[[], datetime]
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
+    hurry: Hurry
     refusals: list[RateLimited] = field(default_factory=list)
+    ends_at: float = 0.0
 
     async def until_given(self) -> None:
         """Ask until it is given; `PlatformError` where it is not, `StorageFault` where it may not be."""
-        ends_at = self.clock() + self.patience.allocate_s
+        self.ends_at = self.clock() + self.patience.allocate_s
         try:
             lease = await repeat(
                 self._ask_once,
@@ -67,7 +69,11 @@ class Obtaining(Struct, frozen=True):
             if error.effect is not Effect.UNKNOWN and self._refused(error):
                 await self._look_all_the_same(error)
                 raise
-            lease = await self._found(error, ends_at)
+            lease = await self._found(error)
+        except asyncio.CancelledError:
+            if self.refusals:  # between two asks; one under way has written down that it is unsure
+                self._refused(self.refusals[-1])
+            raise
         try:
             taken = self.settling.takes(self.record, lease)
         except StorageFault:
@@ -83,9 +89,10 @@ class Obtaining(Struct, frozen=True):
         What is found makes the record held, and is given back by whoever holds it.
         """
         if error.effect is Effect.REFUSED and not isinstance(error, NotAuthorised):
-            with suppress(PlatformError, StorageFault):
-                for lease in (await self.evidence.look(self.record, wait=False)).ours:
-                    self.settling.takes(self.record, lease)
+            with suppress(PlatformError, StorageFault, TimeoutError):
+                async with self._in_time():
+                    for lease in (await self.evidence.look(self.record, wait=False)).ours:
+                        self.settling.takes(self.record, lease)
 
     def _refused(self, error: PlatformError) -> bool:
         """Close a record that surely has no lease; False where an earlier ask of it was unsure."""
@@ -98,8 +105,10 @@ class Obtaining(Struct, frozen=True):
 
     async def _ask_once(self, left_s: float) -> Lease:
         """The answer to one ask, or what the list shows that an earlier one, refused, gave all the same."""
-        if self.refusals and (lease := await self._given_all_the_same(self.refusals[-1])) is not None:
-            return lease
+        if self.refusals:
+            if (lease := await self._given_all_the_same(self.refusals[-1])) is not None:
+                return lease
+            left_s = max(LAST_LOOK_S, self.ends_at - self.clock())
         if (self.now() - self.record.intended_at).total_seconds() >= LATER_S:
             # How old a lease can be counts from here, not from an intent that waited.
             self.ledger.asked(self.record.reference, self.now())
@@ -119,15 +128,26 @@ class Obtaining(Struct, frozen=True):
             raise
 
     async def _given_all_the_same(self, refusal: RateLimited) -> Lease | None:
-        """Nothing is looked for where keys make one lease of two asks; `refusal` where no look can be had."""
+        """None where it may be asked again: keys make one lease of two, or the list shows that there is none.
+
+        Else `refusal`; also where the command is to stop.
+        """
+        if self.hurry.has_begun:
+            raise refusal
         if self.control.features.idempotency_keys:
             return None
-        try:
-            listed = await self.evidence.look(self.record, wait=False)
-        except PlatformError:
-            raise refusal from None
+        listed = Listed()
+        with suppress(PlatformError, TimeoutError):
+            async with self._in_time():
+                listed = await self.evidence.look(self.record, wait=False)
+        if not listed.ours and (listed.unmarked or not listed.searched):
+            raise refusal
         await self.settling.end_extras(self.record, listed.ours[1:])
         return listed.ours[0] if listed.ours else None
+
+    def _in_time(self) -> asyncio.Timeout:
+        """For a look: what is left of the time for the allocate."""
+        return asyncio.timeout(max(LAST_LOOK_S, self.ends_at - self.clock()))
 
     def _for_the_ask(self, left_s: float) -> float:
         """Of the seconds left, those that an ask may take: what is never answered has to be looked for."""
@@ -138,16 +158,17 @@ class Obtaining(Struct, frozen=True):
         if error.effect is not Effect.REFUSED:
             return keys or error.effect is Effect.NOT_SENT
         # Without keys a second ask needs a list, which would show what the first gave all the same.
-        return isinstance(error, RateLimited) and (keys or self.evidence.can_search)
+        again = isinstance(error, RateLimited) and not self.hurry.has_begun
+        return again and (keys or self.evidence.can_search)
 
-    async def _found(self, error: PlatformError, ends_at: float) -> Lease:
+    async def _found(self, error: PlatformError) -> Lease:
         """The lease that came of an allocate in spite of its error; that error where none is to be seen.
 
         A platform that does not honour its idempotency keys gives several: one is kept, the others end.
         """
         listed, lease = Listed(), None
         with suppress(PlatformError, TimeoutError):
-            async with asyncio.timeout(max(LAST_LOOK_S, ends_at - self.clock())):
+            async with self._in_time():
                 listed = await self.evidence.look(self.record)
                 if not listed.ours and isinstance(error, UnmarkedAnswer) and not error.marked:
                     lease = await self.control.lease(LeaseId(error.lease_id))

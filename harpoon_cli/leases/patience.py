@@ -58,6 +58,11 @@ class Hurry(Struct):
     clock: Callable[[], float] = monotonic
     _ends_at: float | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Has the command been told to stop?"""
+        return self._ends_at is not None
+
     def left_s(self, at_most_s: float | None = None) -> float:
         """The seconds left for a step that may take at_most_s of them; never nothing at all."""
         if self._ends_at is None:

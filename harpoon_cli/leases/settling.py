@@ -36,7 +36,8 @@ OVER = (LeaseState.RELEASED, LeaseState.REFUSED)
 class Settling(Struct, frozen=True):
     """Ends leases of one platform, written down in one ledger.
 
-    See `leases.lifecycle` for its parts, `leases.ending` for hangs_after_s.
+    See `leases.lifecycle` for its parts, `leases.ending` for hangs_after_s. look_s is how long is looked for
+    what came of an ask that was not answered; None is as long as there is time.
     """
 
     control: ControlPlane
@@ -51,17 +52,21 @@ class Settling(Struct, frozen=True):
     ids: dict[Reference, LeaseId] = field(default_factory=dict)
     """What was to be ended, also where the ledger does not name it."""
     hangs_after_s: float = 6.0
+    look_s: float | None = None
 
-    async def settle(self, record: LeaseRecord, *, within_s: float | None = None) -> LeaseRecord:
+    async def settle(
+        self, record: LeaseRecord, *, within_s: float | None = None, look_s: float | None = None
+    ) -> LeaseRecord:
         """The record, over; `MayStillBill` where that is not certain. See `Lifecycle.settle`."""
         if record.lease_id is not None:
             self.ids[record.reference] = record.lease_id
         current = self.known(record)
         if current.state in OVER:
             return current
-        ends = self if within_s is None else replace(self, hangs_after_s=within_s / 4)
+        whole_s = within_s or self.patience.release_s
+        ends = replace(self, hangs_after_s=min(self.hangs_after_s, whole_s / 4), look_s=look_s)
         try:
-            async with asyncio.timeout(within_s or self.patience.release_s):
+            async with asyncio.timeout(whole_s):
                 return await (ends._end_unanswered if current.lease_id is None else ends._end)(current)
         except (TimeoutError, PlatformError) as error:
             why = str(error) or self._late(self.known(record), within_s)
@@ -141,7 +146,8 @@ class Settling(Struct, frozen=True):
             raise trouble
 
     async def _end_unanswered(self, record: LeaseRecord) -> LeaseRecord:
-        listed = await self.evidence.look(record)
+        async with asyncio.timeout(self.look_s):
+            listed = await self.evidence.look(record)
         if listed.ours:
             try:
                 return await self._end_found(record, listed.ours[0], seen=True)
@@ -177,8 +183,9 @@ class Settling(Struct, frozen=True):
         if not still_unanswered:
             return await self.settle(self.known(record))
         try:
-            with urgent():  # it finds what may be billing: no breaker holds it back
-                lease = await self.control.allocate(record.request, deadline_s=self.patience.allocate_s)
+            async with asyncio.timeout(self.look_s):
+                with urgent():  # it finds what may be billing: no breaker holds it back
+                    lease = await self.control.allocate(record.request, deadline_s=self.patience.allocate_s)
         except Refused:
             return self._absent(asked, Listed())
         return await self._end_found(asked, lease, seen=False)

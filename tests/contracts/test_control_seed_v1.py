@@ -583,10 +583,18 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again(raw: bytes, what: str)
 
 
 @pytest.mark.parametrize("pages", [(page("x", "a"),), (page("x"), page("y"), page("x"))])
-def test_a_list_whose_cursors_repeat_is_garbled(pages: tuple[bytes, ...]) -> None:
+def test_a_list_whose_cursors_repeat_gives_what_it_showed_and_is_not_whole(pages: tuple[bytes, ...]) -> None:
     error = trouble(in_turn(*pages), leases)
-    assert type(error) is GarbledAnswer
+    assert isinstance(error, IncompleteList)
     assert "does not end" in error.message
+    assert {one.id for one in error.leases} == ({"a"} if len(pages) == 1 else set())
+
+
+def test_a_list_whose_second_page_fails_gives_the_first_and_is_not_whole() -> None:
+    error = trouble(in_turn(page("x", "a"), *[answer(503, {})] * 3), leases)
+    assert isinstance(error, IncompleteList)
+    assert "its page 2 cannot be had" in error.message
+    assert [one.id for one in error.leases] == ["a"]
 
 
 def test_a_list_that_has_always_another_page_ends_at_the_deadline() -> None:
@@ -597,7 +605,7 @@ def test_a_list_that_has_always_another_page_ends_at_the_deadline() -> None:
 
     async def work() -> None:
         async with meeting(endless) as met:
-            with pytest.raises(TimedOut, match=r"did not end within the 0\.2 s that"):
+            with pytest.raises(IncompleteList, match=r"did not end within the 0\.2 s that"):
                 await met.control(deadline_s=0.2).leases()
 
     run(work())

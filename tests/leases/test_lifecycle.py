@@ -507,6 +507,46 @@ def test_an_allocate_in_trouble_ends_within_its_deadline_the_search_for_its_leas
     assert world.time.seconds() <= allocate_s + 0.25
 
 
+def test_after_a_429_a_list_that_is_not_whole_allows_no_second_ask(make_world: MakeWorld) -> None:
+    world = make_world(NO_KEYS)
+    world.platform.spoilt_rows = 1
+    process = world.process(faults=[Fault.BUSY])
+    assert isinstance(world.time.run(_outcome(process)), RateLimited)
+    assert process.control.asked.count("POST") == 1
+
+
+def test_looks_after_refusals_end_within_the_deadline_of_the_allocate(make_world: MakeWorld) -> None:
+    world = make_world(NO_KEYS)
+    process = world.process(faults=[Fault.BUSY, *[Fault.HANG] * 30])
+    assert isinstance(world.time.run(_outcome(process)), RateLimited)
+    assert world.time.seconds() <= 30.3
+
+
+def test_a_slow_release_is_not_lost_for_the_failure_of_the_one_beside_it(make_world: MakeWorld) -> None:
+    world = make_world(starts_after_s=0.0)
+    process = world.process(faults=[Fault.NONE, Fault.NONE, Fault.SLOW, Fault.FAILED])
+    process.lifecycle = replace(process.lifecycle, patience=Patience(release_s=12.0))
+    assert world.time.run(use(process)).state is LeaseState.RELEASED
+    assert process.control.asked == ["POST", "GET", "DELETE", "DELETE", "GET"]
+
+
+def test_where_the_first_reads_hang_the_release_is_sent_in_any_time_there_is(make_world: MakeWorld) -> None:
+    world = make_world()
+    process = world.process(faults=[Fault.NONE, Fault.HANG, Fault.HANG])
+    process.lifecycle = replace(process.lifecycle, patience=Patience(release_s=4.0))
+    with pytest.raises(MayStillBill):
+        world.time.run(use(process, wait=False))
+    assert world.platform.live() == []
+
+
+def test_a_stop_while_it_waits_after_a_429_leaves_nothing_open(make_world: MakeWorld) -> None:
+    world = make_world()
+    process = world.process(Fate(cancel_at=2), [Fault.BUSY] * 5)
+    assert isinstance(world.time.run(_outcome(process)), asyncio.CancelledError)
+    assert process.control.asked.count("POST") == 1
+    assert states(world) == [LeaseState.REFUSED]
+
+
 def test_a_gateway_that_finds_neither_the_lease_nor_the_list_proves_nothing(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,14 +145,25 @@ class SeedControl:
         seen: set[str] = set()
         cursor: str | None = None
         while True:
-            answer = await self._page(what, cursor, ends_at - monotonic())
+            try:
+                answer = await self._page(what, cursor, ends_at - monotonic())
+            except PlatformError as error:
+                if not listed.rows:
+                    raise
+                # What has been read costs money all the same.
+                listed.trouble = f"its page {len(seen) + 1} cannot be had: {error.message}"
+                return listed
             page = self._fields(answer, f"the list of {what}")
             # One row that is spoilt must not hide the others: they cost money too.
             rows, faults = page.readable((name,), read, cap + 1 - listed.length)
             listed.rows += rows
             listed.faults += faults
             listed.trouble = listed.trouble or error_beside(answer, self._transport.redacted)
-            cursor = page.optional_identifier("next_cursor")
+            try:
+                cursor = page.optional_identifier("next_cursor")
+            except GarbledAnswer as error:
+                listed.trouble = error.message
+                return listed
             if listed.length > cap:
                 listed.trouble = f"it has more than {cap} rows, and the others are left out"
                 return listed
@@ -163,7 +174,8 @@ class SeedControl:
                 listed.trouble = f"it is too long, and all after {listed.length} rows is left out"
                 return listed
             if cursor in seen:
-                raise GarbledAnswer(f"the list of {what} does not end: its cursors repeat")
+                listed.trouble = "it does not end: its cursors repeat"
+                return listed
             seen.add(cursor)
 
     async def _page(self, what: str, cursor: str | None, left_s: float) -> object:

@@ -211,3 +211,27 @@ def test_where_the_breaker_of_the_models_is_open_nothing_is_leased(harpoon: Oper
     assert ran.status == 7
     assert ran.json["errors"][0]["code"] == "breaker_open"
     assert crowded.asked == []
+
+
+def test_what_was_ended_on_the_way_is_told_once_also_where_no_pool_has_room(
+    harpoon: Operator, meet: Meet
+) -> None:
+    full: list[Said] = []
+    meet(lambda megabytes: full[0] if full else None)
+    lease = harpoon("allocate", "-m", "gemma-270m", "-q").out.strip()
+    with closing(sqlite3.connect(harpoon.home / ".local/state/harpoon/ledger.db")) as ledger, ledger:
+        ledger.execute("update leases set kept = 0")  # as if its command had been killed
+    full.append(FULL)
+    ran = harpoon("infer", "Hi", "-m", "gemma-270m", "-o", "json")
+    assert ran.status == 6
+    assert [one["lease_id"] for one in ran.json["receipt"]["ended"]] == [lease]
+
+
+@pytest.mark.parametrize("line", [["allocate", "-m", "gemma-270m"], ["infer", "Hi", "-m", "gemma-270m"]])
+def test_no_more_than_ten_pools_are_asked(harpoon: Operator, meet: Meet, line: list[str]) -> None:
+    pools = tuple(replace(POOL, id=f"pool-{number}") for number in range(12))
+    crowded = meet(lambda megabytes: FULL, pools)
+    ran = harpoon(*line)
+    assert ran.status == 6
+    assert len(crowded.asked) == 10
+    assert "10 pools had no such slice" in ran.err
